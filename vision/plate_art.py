@@ -133,6 +133,12 @@ def ink_of(text: str, position: int, paint: Paint, colour: str) -> Bgr:
     return RED if is_military and position < 2 else paint.ink
 
 
+def coverage(mask: NDArray[Any]) -> NDArray[np.float32]:
+    """A uint8 mask as alpha from 0 to 1."""
+    alpha: NDArray[np.float32] = np.divide(mask, 255, dtype=np.float32)
+    return alpha
+
+
 def blend(picture: NDArray[np.float32], alpha: NDArray[np.float32], x: int, y: int, ink: Bgr) -> None:
     """Paint `ink` into `picture` through `alpha` (0..1) with its upper left at x, y; changes `picture`."""
     h, w = alpha.shape
@@ -147,12 +153,12 @@ def ground(layout: Layout, paint: Paint, colour: str) -> NDArray[np.float32]:
     picture: NDArray[np.float32] = np.repeat(top + ramp * (bottom - top), layout.width, axis=1)
     outline = np.zeros((layout.height, layout.width), np.uint8)
     draw_rounded(outline, inset=3, thickness=3)
-    blend(picture, outline.astype(np.float32) / 255, 0, 0, paint.ink)
+    blend(picture, coverage(outline), 0, 0, paint.ink)
     for x in bolt_columns(layout):
         for y in (12, layout.height - 12):
             slot = np.zeros_like(outline)
             cv2.line(slot, (x - 6, y), (x + 6, y), 255, 7, cv2.LINE_AA)
-            blend(picture, slot.astype(np.float32) / 255 * 0.6, 0, 0, (70, 70, 70))
+            blend(picture, coverage(slot) * np.float32(0.6), 0, 0, (70, 70, 70))
     if colour == "green":
         draw_badge(picture, layout)
     return picture
@@ -189,11 +195,11 @@ def draw_badge(picture: NDArray[np.float32], layout: Layout) -> None:
     mask = np.zeros(picture.shape[:2], np.uint8)
     centre = (round((layout.boxes[1].x + layout.boxes[1].width + layout.boxes[2].x) / 2), 70)
     cv2.circle(mask, centre, 15, 255, -1, cv2.LINE_AA)
-    blend(picture, mask.astype(np.float32) / 255, 0, 0, (60, 130, 20))
+    blend(picture, coverage(mask), 0, 0, (60, 130, 20))
     lines = np.zeros_like(mask)
     for offset in (-5, 0, 5):
         cv2.line(lines, (centre[0] - 7, centre[1] + offset), (centre[0] + 7, centre[1] + offset), 255, 2)
-    blend(picture, lines.astype(np.float32) / 255, 0, 0, WHITE)
+    blend(picture, coverage(lines), 0, 0, WHITE)
 
 
 def draw_plate(text: str, colour: str, rows: int = 1, face: int = 0) -> Image:
@@ -213,10 +219,10 @@ def draw_plate(text: str, colour: str, rows: int = 1, face: int = 0) -> Image:
         glyph = cv2.resize(
             atlas.glyph(character, face), (box.width, box.height), interpolation=cv2.INTER_AREA
         )
-        alpha = np.asarray(glyph, np.float32) / 255
+        alpha = coverage(glyph)
         blend(picture, alpha, round(box.x), round(box.y), ink_of(text, position, paint, colour))
     if layout.dot is not None:
         mask = np.zeros(picture.shape[:2], np.uint8)
         cv2.circle(mask, (round(layout.dot[0]), round(layout.dot[1])), 5, 255, -1, cv2.LINE_AA)
-        blend(picture, mask.astype(np.float32) / 255, 0, 0, paint.ink)
+        blend(picture, coverage(mask), 0, 0, paint.ink)
     return np.clip(picture, 0, 255).astype(np.uint8)
