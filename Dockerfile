@@ -1,6 +1,6 @@
 # One image for the service and for the camera worker: the command says which.
 #   docker build -t platepay .
-#   docker run -p 8000:8000 -v platepay:/data platepay                       (the service)
+#   docker run -p 8080:8080 -v platepay:/data platepay                       (the service)
 #   docker run -v ./cameras.toml:/etc/platepay/cameras.toml platepay watch --camera lane-1
 
 FROM python:3.11-slim AS build
@@ -25,11 +25,11 @@ ENV PATH=/opt/platepay/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PLATEPAY_DATA_DIR=/data \
     PLATEPAY_HOST=0.0.0.0 \
-    PLATEPAY_PORT=8000
+    PLATEPAY_PORT=8080
 USER platepay
 WORKDIR /data
 VOLUME /data
-EXPOSE 8000
+EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['PLATEPAY_PORT'] + '/readyz', timeout=2)"]
 ENTRYPOINT ["platepay"]
