@@ -4,7 +4,7 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check -q
 DEMO_ARGS ?=
 TEST_ARGS ?=
 
-.PHONY: demo test check lint types imports wheel test-train test-paddle clean
+.PHONY: demo test check lint types imports wheel test-train test-paddle constraints clean
 
 ## demo: set up .venv and run the forecourt demo (Ctrl-C ends it)
 demo: .venv/.installed
@@ -56,3 +56,10 @@ test-paddle:
 
 clean:
 	rm -rf .venv .venv-train .venv-paddle dist build
+
+## constraints: write down the versions now installed in .venv
+constraints: .venv/.tested
+	@{ echo "# The versions everything was tested with; pip takes them with -c. Made anew by: make constraints"; \
+	  .venv/bin/python -m pip --disable-pip-version-check list --format=freeze \
+	    | grep -viE '^(pip|setuptools|wheel|platepay)='; } > constraints.txt.new
+	@mv constraints.txt.new constraints.txt
