@@ -1,7 +1,8 @@
 """The signature a device puts on each request, and what the service computes to check it.
 
-The signed text is six lines joined by a line feed: method, path with its query, SHA-256 of the body in hex,
-unix time in seconds, nonce, device. The signature is its HMAC-SHA256 with the device's key, in lower-case hex.
+The signed text is six lines joined by a line feed: method, path with its query, SHA-256 of the body in
+hex, unix time in seconds, nonce, device. The signature is its HMAC-SHA256 with the device's key, in
+lower-case hex.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def canonical(method: str, path: str, body: bytes, device: str, timestamp: int, 
     return "\n".join(lines).encode()
 
 
-def signature(key: bytes, method: str, path: str, body: bytes, device: str, timestamp: int, nonce: str) -> str:
+def signature(
+    key: bytes, method: str, path: str, body: bytes, device: str, timestamp: int, nonce: str
+) -> str:
     """The HMAC-SHA256 of the request in lower-case hex. Compare it with hmac.compare_digest."""
     if not key:
         raise ValueError("the device key is empty")

@@ -6,16 +6,17 @@ import pytest
 
 from cameras.signing import canonical, sign, signature
 
+NONCE = "00112233445566778899aabbccddeeff"
 VECTORS = [
     (
-        (b"a test key", "POST", "/v1/sightings?dry=1", b'{"a":1}', "camera-1", 1700000000, "00112233445566778899aabbccddeeff"),
+        (b"a test key", "POST", "/v1/sightings?dry=1", b'{"a":1}', "camera-1", 1700000000, NONCE),
         "85391cf7cfbbfc2a9c834345fffd94336db6917c80ddf1c245e1158ed049c9a6",
     ),
     (
         (b"k", "PUT", "/v1/evidence/", b"", "机位", 0, "0" * 32),
         "50f26c7205077704a5bdeb091eb508b1284e0d9bfc6abf4f3c23b1ca45a13304",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("arguments", "expected"), VECTORS)
@@ -34,15 +35,23 @@ def test_sign_gives_the_four_headers():
     assert sign(*arguments) == {
         "Platepay-Device": "camera-1",
         "Platepay-Timestamp": "1700000000",
-        "Platepay-Nonce": "00112233445566778899aabbccddeeff",
+        "Platepay-Nonce": NONCE,
         "Platepay-Signature": expected,
     }
 
 
 @pytest.mark.parametrize(
     ("position", "other"),
-    [(0, b"other key"), (1, "PUT"), (2, "/v1/sightings"), (3, b'{"a":2}'), (4, "camera-2"), (5, 1700000001), (6, "f" * 32)],
-)  # fmt: skip
+    [
+        (0, b"other key"),
+        (1, "PUT"),
+        (2, "/v1/sightings"),
+        (3, b'{"a":2}'),
+        (4, "camera-2"),
+        (5, 1700000001),
+        (6, "f" * 32),
+    ],
+)
 def test_every_signed_field_changes_the_signature(position, other):
     arguments, expected = VECTORS[0]
     changed = list(arguments)
