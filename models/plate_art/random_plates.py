@@ -1,0 +1,108 @@
+"""Random plates for training: a text the grammar allows, drawn, then worn, lit and tinted."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from models.plate_art.make_glyphs import DIGITS, LETTERS, PROVINCES
+from vision.plate_art import draw_plate
+
+Image = NDArray[np.uint8]
+
+PLATE_LETTERS = LETTERS.replace("I", "").replace("O", "")
+# How often each kind is made. Blue is what the real scenes have in plenty.
+KINDS = {
+    "blue": 0.40,
+    "green": 0.27,
+    "yellow": 0.12,
+    "yellow double": 0.09,
+    "white": 0.07,
+    "black": 0.05,
+}
+
+
+@dataclass(frozen=True)
+class RandomPlate:
+    """A drawn plate, (H, W, 3) uint8 BGR, and what stands on it."""
+
+    picture: Image
+    text: str
+    colour: str
+    rows: int
+
+
+def pick(rng: Generator, characters: str) -> str:
+    """One of the characters."""
+    return characters[rng.integers(len(characters))]
+
+
+def random_tail(rng: Generator, length: int) -> str:
+    """Digits with, often, one or two letters among them."""
+    tail = [pick(rng, DIGITS) for _ in range(length)]
+    for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.25, 0.45, 0.25, 0.05]))):
+        tail[rng.integers(length)] = pick(rng, PLATE_LETTERS)
+    return "".join(tail)
+
+
+def random_text(rng: Generator, kind: str) -> str:
+    """A text that a plate of this kind may carry; every province is equally likely."""
+    head = pick(rng, PROVINCES) + pick(rng, PLATE_LETTERS)
+    match kind:
+        case "green":
+            digits = "".join(pick(rng, DIGITS) for _ in range(5))
+            if rng.random() < 0.85:
+                second = pick(rng, PLATE_LETTERS) if rng.random() < 0.15 else digits[0]
+                return head + pick(rng, "DDDDFFFABCEGHJK") + second + digits[1:]
+            return head + digits + pick(rng, "DF")
+        case "yellow":
+            return head + (random_tail(rng, 5) if rng.random() < 0.75 else random_tail(rng, 4) + "学")
+        case "yellow double":
+            return head + (random_tail(rng, 5) if rng.random() < 0.6 else random_tail(rng, 4) + "挂")
+        case "white":
+            if rng.random() < 0.3:
+                return pick(rng, PLATE_LETTERS) + pick(rng, PLATE_LETTERS) + random_tail(rng, 5)
+            return head + random_tail(rng, 4) + "警"
+        case "black":
+            ends = random_tail(rng, 4) + pick(rng, "港澳领")
+            return ("粤Z" if rng.random() < 0.6 else head) + ends
+        case _:
+            return head + random_tail(rng, 5)
+
+
+def random_plate(rng: Generator, kind: str | None = None) -> RandomPlate:
+    """A plate of a random kind (or of `kind`), worn a little."""
+    kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
+    text = random_text(rng, kind)
+    colour, rows = (kind.split()[0], 2 if kind.endswith("double") else 1)
+    picture = draw_plate(text, colour, rows, face=int(rng.integers(2)))
+    return RandomPlate(wear(picture, rng), text, colour, rows)
+
+
+def wear(picture: Image, rng: Generator) -> Image:
+    """The plate with thinner or thicker strokes, another tint, dirt and uneven light. (H, W, 3) uint8 BGR."""
+    worn = picture
+    if rng.random() < 0.5:
+        # The drawn strokes are somewhat heavier than those of the standard: thin them more often.
+        is_light_ink = picture.mean() < 128
+        change = cv2.erode if (rng.random() < 0.75) == is_light_ink else cv2.dilate
+        size = int(rng.integers(2, 4))
+        worn = np.asarray(change(worn, np.ones((size, size), np.uint8)), np.uint8)
+    hsv = cv2.cvtColor(worn, cv2.COLOR_BGR2HSV).astype(np.float32)
+    hsv[..., 0] = (hsv[..., 0] + rng.normal(0, 5)) % 180
+    hsv[..., 1] *= rng.uniform(0.45, 1.15)
+    hsv[..., 2] *= rng.uniform(0.6, 1.1)
+    hsv[..., 1:] = np.clip(hsv[..., 1:], 0, 255)
+    tinted = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR).astype(np.float32)
+    h, w = tinted.shape[:2]
+    if rng.random() < 0.4:
+        slope = rng.uniform(-0.35, 0.35, 2)
+        x, y = np.linspace(-1, 1, w), np.linspace(-1, 1, h)[:, None]
+        tinted *= (1 + slope[0] * x + slope[1] * y)[..., None]
+    if rng.random() < 0.35:
+        blotches = cv2.resize(rng.random((5, 14)).astype(np.float32), (w, h), interpolation=cv2.INTER_CUBIC)
+        dirt = np.clip(blotches - 0.5, 0, 1)[..., None] * rng.uniform(0.2, 0.8)
+        tinted = tinted * (1 - dirt) + np.array(rng.uniform(60, 170, 3)) * dirt
+    return np.clip(tinted, 0, 255).astype(np.uint8)
