@@ -1,0 +1,29 @@
+"""ONNX Runtime: runs anywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime  # type: ignore[import-untyped]
+
+Floats = npt.NDArray[np.float32]
+
+
+class OnnxNetwork:
+    """An ONNX file on the processor; one thread.
+
+    notes: the metadata of the file.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+        self.notes: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def run(self, batch: Floats) -> Floats:
+        """The first output for `batch`."""
+        return np.asarray(self._session.run(None, {self._input: batch})[0], np.float32)

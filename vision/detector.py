@@ -1,0 +1,124 @@
+"""Plates in a picture, by a network with four corner key points (ultralytics pose, one class, raw output)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vision.rectify import is_plausible
+from vision.types import Corners, Detection, Image
+
+Floats = npt.NDArray[np.float32]
+
+STRIDE = 32
+GREY = 114
+# How far a corner may lie outside the picture, as a share of the picture.
+OUTSIDE = 0.05
+
+
+class Network(Protocol):
+    """An exported network in some engine."""
+
+    def run(self, batch: Floats) -> Floats:
+        """The first output for `batch`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Letterbox:
+    """A picture scaled into a network's input: pixel = input * 1/scale - offset."""
+
+    batch: Floats
+    scale: float
+    left: int
+    top: int
+
+
+def letterbox(image: Image, long_side_px: int) -> Letterbox:
+    """`image` (H, W, 3) uint8 BGR as (1, 3, h, w) float32 RGB 0..1.
+
+    The longer side becomes `long_side_px`, the other the next multiple of 32, filled with grey on both sides.
+    """
+    height, width = image.shape[:2]
+    scale = long_side_px / max(height, width)
+    w, h = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    full_w, full_h = -(-w // STRIDE) * STRIDE, -(-h // STRIDE) * STRIDE
+    left, top = (full_w - w) // 2, (full_h - h) // 2
+    filled = np.full((full_h, full_w, 3), GREY, np.uint8)
+    filled[top : top + h, left : left + w] = small
+    batch = filled[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32)
+    batch *= 1 / 255
+    return Letterbox(np.ascontiguousarray(batch), scale, left, top)
+
+
+class PlateDetector:
+    """Finds plates with an exported network.
+
+    long_side_px: the longer side of the input; score: below it nothing is a plate; overlap: of two boxes
+    that overlap by more (IoU), the weaker is dropped.
+    """
+
+    def __init__(
+        self, network: Network, *, long_side_px: int = 640, score: float = 0.35, overlap: float = 0.5
+    ) -> None:
+        self.network = network
+        self.long_side_px = long_side_px
+        self.score = score
+        self.overlap = overlap
+
+    def detect(self, image: Image) -> list[Detection]:
+        """Plates, best first. image: (H, W, 3) uint8 BGR; not changed."""
+        boxed = letterbox(image, self.long_side_px)
+        raw = self.network.run(boxed.batch)[0]
+        return decode_poses(raw, boxed, (image.shape[1], image.shape[0]), self.score, self.overlap)
+
+
+def decode_poses(
+    raw: Floats, boxed: Letterbox, size: tuple[int, int], score: float, overlap: float
+) -> list[Detection]:
+    """Detections from the raw output of one picture.
+
+    raw: (4 + 1 + 8 or 12, anchors): centre x, y, width, height, score, then x, y (and visibility) of each
+    corner, in pixels of the network's input. size: width and height of the picture.
+    """
+    likely = raw[:, raw[4] >= score]
+    if likely.shape[1] == 0:
+        return []
+    likely = likely[:, np.argsort(-likely[4], kind="stable")]
+    kept = suppress(likely[:4].T, overlap)
+    per_corner = (raw.shape[0] - 5) // 4
+    corners = likely[5:, kept].T.reshape(len(kept), 4, per_corner)[:, :, :2]
+    corners = (corners - np.array([boxed.left, boxed.top], np.float32)) / np.float32(boxed.scale)
+    return [
+        Detection(clipped(found, size), float(likely[4, k]))
+        for found, k in zip(corners, kept, strict=True)
+        if is_plausible(found)
+    ]
+
+
+def clipped(corners: Corners, size: tuple[int, int]) -> Corners:
+    """Corners no further outside the picture than a small margin: what is far out is a guess."""
+    width, height = size
+    low = np.array([-OUTSIDE * width, -OUTSIDE * height], np.float32)
+    high = np.array([(1 + OUTSIDE) * width, (1 + OUTSIDE) * height], np.float32)
+    return np.clip(corners, low, high).astype(np.float32)
+
+
+def suppress(boxes: Floats, overlap: float) -> list[int]:
+    """Indices of the boxes to keep. boxes: (N, 4) centre x, y, width, height, best first."""
+    low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+    areas = np.prod(np.maximum(high - low, 0), axis=1)
+    open_ = np.arange(len(boxes))
+    kept = []
+    while open_.size:
+        first, rest = open_[0], open_[1:]
+        kept.append(int(first))
+        sides = np.minimum(high[first], high[rest]) - np.maximum(low[first], low[rest])
+        shared = np.prod(np.maximum(sides, 0), axis=1)
+        open_ = rest[shared <= overlap * (areas[first] + areas[rest] - shared + 1e-9)]
+    return kept
