@@ -17,6 +17,8 @@ CameraError
 └── RtspServerError
 """
 
+# ruff: noqa: N818 - an error is named for what went wrong.
+
 from __future__ import annotations
 
 import difflib
