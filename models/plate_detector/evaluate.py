@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.cards import WEIGHTS
+from models.intervals import wilson
 from models.pictures import Image, LabelledPicture, data_root, load_image, read_pictures
-from models.plate_reader.evaluate import wilson
 
 CONFIG = Path(__file__).with_name("config.toml")
 SETS = (

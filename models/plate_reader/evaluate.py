@@ -1,4 +1,4 @@
-"""Measure a plate reader on labelled crops, greedy decoding, no grammar.
+"""Measure a plate reader on labelled crops, greedy decoding, without the grammar.
 
     python -m models.plate_reader.evaluate [--weights vision/weights/plate_reader.onnx]
 
@@ -8,7 +8,6 @@ the province alone and the rest alone, in counts, and a 95 % interval of the fir
 
 import argparse
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.cards import WEIGHTS
-from models.pictures import Corners, Image, LabelledPlate, data_root, load_image, read_pictures
+from models.intervals import wilson
+from models.pictures import Image, LabelledPlate, data_root, load_image, read_pictures
+from vision.rectify import level, merge_rows
 
 CROP_SETS = ("lprnet_test", "lyl8213_crops", "cn_misc_crops", "edenatoniuma_crops")
 SCENE_SETS = (
@@ -54,23 +55,9 @@ class Reader:
         """The best class of each step, repeats and blanks taken out."""
         best = probabilities.argmax(1)
         kept = [c for i, c in enumerate(best) if c and (i == 0 or c != best[i - 1])]
-        return "".join(self.alphabet[c - 1] for c in kept)
-
-
-def level(image: Image, corners: Corners, rows: int = 1) -> Image:
-    """The plate cut out by its corners, 168 x 48 for each of its rows joined side by side.
-
-    A double-row plate is read as its upper row followed by its lower row.
-    """
-    width, height = 336, 96 if rows == 1 else 168
-    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), flat)
-    crop = cv2.warpPerspective(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    if rows == 1:
-        return np.asarray(crop, np.uint8)
-    split = round(height * 0.40)
-    upper = cv2.resize(crop[:split, width // 5 : -width // 5], (width // 2, height - split))
-    return np.hstack([upper, crop[split:]])
+        text = "".join(self.alphabet[c - 1] for c in kept)
+        # The one rule of the grammar applied here: O stands in the second place only.
+        return text[:2] + text[2:].replace("O", "0")
 
 
 def labelled_crops(root: Path, name: str) -> Iterator[tuple[Image, LabelledPlate]]:
@@ -81,19 +68,10 @@ def labelled_crops(root: Path, name: str) -> Iterator[tuple[Image, LabelledPlate
             if not plate.text:
                 continue
             if plate.corners is not None:
-                yield level(image, plate.corners, plate.rows), plate
+                crop = level(image, plate.corners)
+                yield crop if plate.rows == 1 else merge_rows(crop), plate
             elif name in CROP_SETS:
                 yield image, plate
-
-
-def wilson(hits: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson's score), in percent."""
-    if total == 0:
-        return 0.0, 100.0
-    z, p = 1.96, hits / total
-    middle = (p + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return 100 * (middle - half), 100 * (middle + half)
 
 
 def measure(reader: Reader, root: Path, name: str) -> dict[str, int]:
