@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,6 +44,11 @@ class Sprite:
     alpha: Floats
 
 
+def as_image(values: npt.NDArray[Any]) -> Image:
+    """Values limited to those of a picture."""
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
+
+
 def draw_background(rng: np.random.Generator) -> Image:
     """The empty forecourt: (720, 1280, 3) uint8, BGR."""
     picture = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.float32)
@@ -52,7 +58,7 @@ def draw_background(rng: np.random.Generator) -> Image:
         size = (WIDTH_PX // cell + 1, HEIGHT_PX // cell + 1)
         patch = rng.normal(0.0, strength, (size[1], size[0])).astype(np.float32)
         picture += cv2.resize(patch, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_CUBIC)[:, :, None]
-    ground = np.clip(picture, 0, 255).astype(np.uint8)
+    ground = as_image(picture)
     draw_lane_marks(ground)
     draw_shop(ground)
     draw_oil(ground, rng)
@@ -135,7 +141,7 @@ def draw_pump(picture: Image, y: float) -> None:
 def shade_corners(picture: Image) -> Image:
     y, x = np.mgrid[0:HEIGHT_PX, 0:WIDTH_PX].astype(np.float32)
     far = ((x / WIDTH_PX - 0.5) ** 2 + (y / HEIGHT_PX - 0.5) ** 2)[:, :, None]
-    return np.clip(picture * (1.06 - 0.42 * far), 0, 255).astype(np.uint8)
+    return as_image(picture * (1.06 - 0.42 * far))
 
 
 def draw_car(car: ScriptedCar, rng: np.random.Generator) -> Sprite:
@@ -148,7 +154,7 @@ def draw_car(car: ScriptedCar, rng: np.random.Generator) -> Sprite:
     draw_fittings(colour, paint)
     put_plate(colour, plate_picture(car, rng), rng)
     soft = cv2.GaussianBlur(alpha, (3, 3), 0).astype(np.float32) / 255.0
-    return Sprite(cv2.GaussianBlur(colour, (3, 3), 0.5), soft)
+    return Sprite(as_image(cv2.GaussianBlur(colour, (3, 3), 0.5)), soft)
 
 
 def at(x: float, y: float) -> tuple[int, int]:
@@ -223,7 +229,7 @@ def plate_picture(car: ScriptedCar, rng: np.random.Generator) -> Image | None:
         return None
     plate = draw_plate(car.plate, car.colour, car.rows)
     if car.plate_state == "blur":
-        plate = cv2.blur(plate, (75, 25))
+        plate = as_image(cv2.blur(plate, (75, 25)))
     if car.plate_state == "dirt":
         plate = muddy(plate, (0, plate.shape[1]), 1.0, rng)
     step = plate.shape[1] / len(car.plate)
@@ -244,7 +250,7 @@ def muddy(plate: Image, span: tuple[int, int], strength: float, rng: np.random.G
     cover = cv2.GaussianBlur(mask, (0, 0), 4).astype(np.float32)[:, :, None] / 255.0 * strength
     grain = cv2.GaussianBlur(rng.normal(0, 30, plate.shape[:2]).astype(np.float32), (0, 0), 3)[:, :, None]
     mud = np.array([58.0, 82.0, 104.0], np.float32) + grain
-    return np.clip(plate * (1.0 - cover) + mud * cover, 0, 255).astype(np.uint8)
+    return as_image(plate * (1.0 - cover) + mud * cover)
 
 
 def put_plate(colour: Image, plate: Image | None, rng: np.random.Generator) -> None:

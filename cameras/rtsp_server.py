@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Any, Literal
 
 import av
-from aio_rtsp_toolkit.server import RtspServer as FileServer
-from aio_rtsp_toolkit.server_session import RtspServerSession
+from aio_rtsp_toolkit.server import RtspServer as FileServer  # type: ignore[import-untyped]
+from aio_rtsp_toolkit.server_session import RtspServerSession  # type: ignore[import-untyped]
 
 from cameras.errors import RtspServerError
 
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 AtEnd = Literal["hold", "end"]
 CLOSE_TIMEOUT_S = 5.0
+# Players take an RTP time of 0 for "none yet" and count from the second picture.
+FIRST_RTP_TIME_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +122,17 @@ class FilmSession(RtspServerSession):  # type: ignore[misc]
         path = self.media_source.file_path
         state = next(state for state in self.track_states.values() if state.rtp_channel is not None)
         film = await asyncio.to_thread(self.server.film, path)
-        zero = self.server.zero_of(path.name)
         now = time.perf_counter()
+        zero = self.server.zero_of(path.name)
         first_s: float | None = None
         for packet in film.from_key(now - zero, self.server.at_end):
             if self.closed:
                 return
             if first_s is None:
                 first_s = packet.time_s
-                state.first_send_time = zero + first_s
-            await self._send_video_packet(
-                state, packet.data, packet.time_s - first_s, packet.duration_s, packet.is_key
-            )
+                state.first_send_time = zero + first_s - FIRST_RTP_TIME_S
+            rtp_time_s = packet.time_s - first_s + FIRST_RTP_TIME_S
+            await self._send_video_packet(state, packet.data, rtp_time_s, packet.duration_s, packet.is_key)
 
     def kill(self) -> None:
         """Breaks the connection off as a power cut would."""

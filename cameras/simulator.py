@@ -70,9 +70,9 @@ class Scene:
         size = (self._script.width_px, self._script.height_px)
         noise = self._noise[frame_number % NOISE_FIELDS]
         if size != (WIDTH_PX, HEIGHT_PX):
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
             noise = np.ascontiguousarray(noise[: size[1], : size[0]])
-        planes = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+        planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
         luma = planes[: size[1]]
         cv2.add(luma, noise, dst=luma, dtype=cv2.CV_8U)
         return planes
