@@ -1,6 +1,6 @@
 """Render the glyph atlas of `vision/plate_art.py` from open fonts.
 
-    python models/plate_art/make_glyphs.py --chinese NotoSansCJKtc-Bold.otf \\
+    python -m models.plate_art.make_glyphs --chinese NotoSansCJKtc-Bold.otf \\
         --latin OSP-DIN.ttf --latin BarlowCondensed-SemiBold.ttf
 
 Each typeface of `--latin` gives one face of the atlas: its letters and digits beside the Chinese characters
@@ -9,16 +9,14 @@ of `--chinese`. All fonts are under the SIL Open Font Licence; only the drawn sh
 
 import argparse
 import json
+import string
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-SPECIAL = "学警挂港澳使领民航应急"
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-DIGITS = "0123456789"
+from vision.plates import DIGITS, MARKS, PROVINCES
 
 CELL_WIDTH, CELL_HEIGHT = 90, 180  # twice the 45 mm x 90 mm box of GA 36 at one pixel a millimetre
 COLUMNS = 16
@@ -59,14 +57,14 @@ def make_atlas(chinese: Path, latin: list[Path]) -> tuple[np.ndarray, dict[str, 
     cells: list[np.ndarray] = []
     shared: dict[str, int] = {}
     font = ImageFont.truetype(str(chinese), RENDER_SIZE)
-    for character in PROVINCES + SPECIAL:
+    for character in PROVINCES + MARKS:
         shared[character] = len(cells)
         cells.append(render_glyph(character, font, capital_height(font)))
     faces: list[dict[str, int]] = []
     for path in latin:
         font = ImageFont.truetype(str(path), RENDER_SIZE)
         face = dict(shared)
-        for character in LETTERS + DIGITS:
+        for character in string.ascii_uppercase + DIGITS:
             face[character] = len(cells)
             cells.append(render_glyph(character, font, capital_height(font)))
         faces.append(face)

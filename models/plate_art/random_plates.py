@@ -7,12 +7,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from models.plate_art.make_glyphs import DIGITS, LETTERS, PROVINCES
 from vision.plate_art import draw_plate
+from vision.plates import DIGITS, LETTERS, PROVINCES
 
 Image = NDArray[np.uint8]
 
-PLATE_LETTERS = LETTERS.replace("I", "").replace("O", "")
 # How often each kind is made. Blue is what the real scenes have in plenty.
 KINDS = {
     "blue": 0.40,
@@ -43,18 +42,18 @@ def random_tail(rng: Generator, length: int) -> str:
     """Digits with, often, one or two letters among them."""
     tail = [pick(rng, DIGITS) for _ in range(length)]
     for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.25, 0.45, 0.25, 0.05]))):
-        tail[rng.integers(length)] = pick(rng, PLATE_LETTERS)
+        tail[rng.integers(length)] = pick(rng, LETTERS)
     return "".join(tail)
 
 
 def random_text(rng: Generator, kind: str) -> str:
     """A text that a plate of this kind may carry; every province is equally likely."""
-    head = pick(rng, PROVINCES) + pick(rng, PLATE_LETTERS)
+    head = pick(rng, PROVINCES) + pick(rng, LETTERS)
     match kind:
         case "green":
             digits = "".join(pick(rng, DIGITS) for _ in range(5))
             if rng.random() < 0.85:
-                second = pick(rng, PLATE_LETTERS) if rng.random() < 0.15 else digits[0]
+                second = pick(rng, LETTERS) if rng.random() < 0.15 else digits[0]
                 return head + pick(rng, "DDDDFFFABCEGHJK") + second + digits[1:]
             return head + digits + pick(rng, "DF")
         case "yellow":
@@ -63,7 +62,7 @@ def random_text(rng: Generator, kind: str) -> str:
             return head + (random_tail(rng, 5) if rng.random() < 0.6 else random_tail(rng, 4) + "挂")
         case "white":
             if rng.random() < 0.3:
-                return pick(rng, PLATE_LETTERS) + pick(rng, PLATE_LETTERS) + random_tail(rng, 5)
+                return pick(rng, LETTERS) + pick(rng, LETTERS) + random_tail(rng, 5)
             return head + random_tail(rng, 4) + "警"
         case "black":
             ends = random_tail(rng, 4) + pick(rng, "港澳领")

@@ -16,10 +16,9 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.random import Generator
-from tqdm import tqdm
+from rich.progress import track
 
 from models.pictures import LabelledPicture, data_root, load_image, read_pictures
-from models.plate_art.make_glyphs import DIGITS, LETTERS
 from models.plate_art.random_plates import pick, random_plate
 from models.plate_detector.compose import (
     Image,
@@ -38,6 +37,7 @@ from models.plate_detector.compose import (
     widen,
     window,
 )
+from vision.plates import DIGITS, LETTERS
 
 CONFIG = Path(__file__).with_name("config.toml")
 SIZES = ((16, 9), (16, 9), (4, 3), (4, 3), (3, 4), (1, 1), (9, 16))
@@ -296,7 +296,7 @@ def build(out: Path, root: Path, config: dict[str, Any]) -> Path:
             shutil.rmtree(out / kind / split, ignore_errors=True)
             (out / kind / split).mkdir(parents=True)
         jobs = list(plan(Sources(root, held_out=split == "val"), numbers, part))
-        for number, (name, make) in enumerate(tqdm(jobs, desc=split)):
+        for number, (name, make) in enumerate(track(jobs, description=split)):
             rng = np.random.default_rng([numbers["seed"], split == "val", number])
             write(make(rng), out, split, f"{name}_{number:05d}")
     yaml = out / "data.yaml"

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from tqdm import tqdm
+from rich.progress import track
 
 from models.cards import WEIGHTS
 from models.intervals import wilson
@@ -122,7 +122,7 @@ def measure(detector: Detector, pictures: list[LabelledPicture], iou: float, nam
     """Sums over a set; corner error becomes the mean in percent of the plate's width."""
     total: dict[str, Any] = {"pictures": len(pictures), "plates": 0, "found": 0, "false": 0}
     error, corners = 0.0, 0
-    for picture in tqdm(pictures, desc=name, leave=False):
+    for picture in track(pictures, description=name, transient=True):
         counts = judge(detector.find(load_image(picture.path)), picture, iou)
         for key in ("plates", "found", "false"):
             total[key] += int(counts[key])

@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from tqdm import tqdm
+from rich.progress import track
 
 from models.pictures import Corners, Image, LabelledPlate, load_image, read_pictures
-from models.plate_art.make_glyphs import PROVINCES
 from models.plate_art.random_plates import pick, random_plate
 from models.plate_detector.compose import motion_blur, paste, random_corners
 from models.plate_reader.alphabet import INPUT_HEIGHT, INPUT_WIDTH
 from vision.plate_art import draw_plate
+from vision.plates import PROVINCES
 from vision.rectify import level, merge_rows
 
 HOME = "皖"
@@ -43,7 +43,7 @@ class RealCrops:
     def __init__(self, root: Path, held_out_every: int, held_out: bool) -> None:
         self.home: list[RealCrop] = []
         self.others: list[RealCrop] = []
-        for picture in tqdm(read_pictures(root / "train" / "crops"), desc="crops"):
+        for picture in track(read_pictures(root / "train" / "crops"), description="crops"):
             plate = picture.plates[0]
             if is_held_out(plate, held_out_every) == held_out and plate.corners is not None:
                 group = self.home if plate.text.startswith(HOME) else self.others

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from tqdm import tqdm
+from rich.progress import track
 
 from models.cards import WEIGHTS
 from models.intervals import wilson
@@ -77,7 +77,7 @@ def labelled_crops(root: Path, name: str) -> Iterator[tuple[Image, LabelledPlate
 def measure(reader: Reader, root: Path, name: str) -> dict[str, int]:
     """Counts of one set: plates, whole plate right, province right, the rest right."""
     counts = {"plates": 0, "exact": 0, "province": 0, "rest": 0}
-    for crop, plate in tqdm(labelled_crops(root, name), desc=name, leave=False):
+    for crop, plate in track(list(labelled_crops(root, name)), description=name, transient=True):
         text = reader.read([crop])[0]
         counts["plates"] += 1
         counts["exact"] += text == plate.text
