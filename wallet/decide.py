@@ -1,0 +1,167 @@
+"""The decision: is this reading good enough to move this much of this person's money? Pure; whole fen, whole ppm.
+
+What decides is expected loss: the chance that the plate is not the car's, times the amount held and the cost of a
+dispute, against the cost of a look by a person. A plate that is not the very text that was read never moves money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wallet.facts import Outcome, Posterior, Reason, SightingFact, Vehicle
+from wallet.money import MILLION, format_yuan, share_up
+from wallet.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """The most likely registered vehicle, and the next one."""
+
+    vehicle: Vehicle
+    ppm: int
+    runner_up: str | None
+    runner_up_ppm: int
+
+    @property
+    def wrong_ppm(self) -> int:
+        """Chance that the plate is not this vehicle's."""
+        return MILLION - self.ppm
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a sighting, and why. amount_fen: what was weighed against the chance of being wrong."""
+
+    outcome: Outcome
+    vehicle: Vehicle | None
+    wrong_ppm: int
+    amount_fen: int
+    expected_loss_fen: int
+    runner_up: str | None
+    runner_up_ppm: int
+    reasons: tuple[Reason, ...]
+
+
+def most_likely(posterior: Posterior, bound: Mapping[str, Vehicle]) -> Likely | None:
+    """The best two of the posterior that are still registered; None where there is none."""
+    ranked = sorted(
+        ((ppm, plate) for plate, ppm in posterior.candidates if plate in bound and ppm > 0), reverse=True
+    )
+    if not ranked:
+        return None
+    best_ppm, best = ranked[0]
+    runner_up_ppm, runner_up = ranked[1] if len(ranked) > 1 else (0, None)
+    return Likely(bound[best], best_ppm, runner_up, runner_up_ppm)
+
+
+def is_stranger(sighting: SightingFact, likely: Likely | None, rules: Rules) -> Reason | None:
+    """Why the sighting belongs to nobody we know, or None where it may."""
+    if sighting.text is None:
+        return Reason("not_readable", "No plate could be read.")
+    if likely is None:
+        return Reason("not_registered", f"No registered plate fits {sighting.text}.")
+    if likely.ppm < rules.review_floor_ppm:
+        return Reason(
+            "not_registered",
+            f"{sighting.text} is not registered; the nearest registered plate is only {likely.ppm} ppm likely.",
+        )
+    return None
+
+
+def stranger(sighting: SightingFact, why: Reason) -> Decision:
+    """The decision for a car of nobody we know."""
+    return Decision("none", None, sighting.wrong_ppm, 0, 0, None, 0, (why,))
+
+
+def hold_for(available_fen: int, rules: Rules) -> int:
+    """What an arrival reserves: the usual hold, or all there is."""
+    return min(rules.hold_fen, available_fen)
+
+
+def decide(sighting: SightingFact, likely: Likely, amount_fen: int, rules: Rules) -> Decision:
+    """`auto` where every test is passed, else `review` with one reason for each test that failed.
+
+    amount_fen: what would be held (or is held already, where the sighting continues a stay).
+    """
+    loss_fen = share_up(amount_fen + rules.dispute_cost_fen, likely.wrong_ppm)
+    doubts = _doubts(sighting, likely, loss_fen, rules)
+    plate = likely.vehicle.plate
+    sure = Reason(
+        "sure",
+        f"Read {sighting.text}, registered, {sighting.colour}; the expected loss of {loss_fen} fen does not exceed "
+        f"the review cost of {rules.review_cost_fen} fen.",
+    )
+    if not doubts and sighting.text != plate:
+        raise ValueError(f"{sighting.text} is not {plate}, yet nothing was doubted")
+    return Decision(
+        outcome="review" if doubts else "auto",
+        vehicle=likely.vehicle,
+        wrong_ppm=likely.wrong_ppm,
+        amount_fen=amount_fen,
+        expected_loss_fen=loss_fen,
+        runner_up=likely.runner_up,
+        runner_up_ppm=likely.runner_up_ppm,
+        reasons=tuple(doubts) or (sure,),
+    )
+
+
+def _doubts(sighting: SightingFact, likely: Likely, loss_fen: int, rules: Rules) -> list[Reason]:
+    vehicle = likely.vehicle
+    doubts = []
+    if sighting.text != vehicle.plate:
+        doubts.append(
+            Reason(
+                "fuzzy_match",
+                f"Read {sighting.text}; the registered {vehicle.plate} is near, but not the same.",
+            )
+        )
+    if sighting.colour != vehicle.colour:
+        doubts.append(
+            Reason(
+                "colour_differs",
+                f"The plate looks {sighting.colour}; {vehicle.plate} is registered as {vehicle.colour}.",
+            )
+        )
+    if likely.runner_up_ppm >= rules.runner_up_floor_ppm:
+        doubts.append(
+            Reason(
+                "look_alike",
+                f"The registered {likely.runner_up} is {likely.runner_up_ppm} ppm likely as well.",
+            )
+        )
+    if sighting.wrong_ppm > rules.auto_ceiling_ppm:
+        doubts.append(
+            Reason(
+                "unsure_reading",
+                f"The reading is wrong with {sighting.wrong_ppm} ppm; more than {rules.auto_ceiling_ppm} ppm moves "
+                "no money.",
+            )
+        )
+    elif loss_fen > rules.review_cost_fen:
+        doubts.append(
+            Reason(
+                "unsure_reading",
+                f"Being wrong with {likely.wrong_ppm} ppm would cost {loss_fen} fen on average; a review costs "
+                f"{rules.review_cost_fen} fen.",
+            )
+        )
+    return doubts
+
+
+def without_funds(decision: Decision, available_fen: int, rules: Rules) -> Decision:
+    """The same car, but no hold can be placed: a person is told, the pump stays shut."""
+    poor = Reason(
+        "insufficient_balance",
+        f"{format_yuan(available_fen)} yuan is available; a hold needs {format_yuan(rules.minimum_hold_fen)} yuan.",
+    )
+    return Decision(
+        outcome="review",
+        vehicle=decision.vehicle,
+        wrong_ppm=decision.wrong_ppm,
+        amount_fen=decision.amount_fen,
+        expected_loss_fen=decision.expected_loss_fen,
+        runner_up=decision.runner_up,
+        runner_up_ppm=decision.runner_up_ppm,
+        reasons=(poor,),
+    )

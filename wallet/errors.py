@@ -1,0 +1,196 @@
+"""What can be wrong with a request to the wallet.
+
+WalletError
+├── NotFound: AccountUnknown, VehicleUnknown, OrderUnknown, SightingUnknown, VisitUnknown, ReviewUnknown,
+│             OperatorUnknown, DeviceUnknown
+├── Conflict: KeyReused, PlateAlreadyBound, NameTaken
+├── Invalid:  InvalidAmount, InvalidFact, SaleAmountMismatch
+└── Broken:   DurabilityTooLow, SchemaMissing
+
+Each carries its facts as attributes and a stable `code`. An expected answer (too little balance, a payment
+refused) is a value, not an error.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WalletError(Exception):
+    """The root; `facts()` gives what a caller may show."""
+
+    code: ClassVar[str] = "wallet_error"
+
+    def facts(self) -> dict[str, object]:
+        """The attributes of this error by name."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+
+class NotFound(WalletError):  # noqa: N818
+    """Something named by the caller does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(WalletError):  # noqa: N818
+    """The request contradicts what is already stored; nothing has changed."""
+
+    code = "conflict"
+
+
+class Invalid(WalletError):  # noqa: N818
+    """The request makes no sense whatever is stored; nothing has changed."""
+
+    code = "invalid"
+
+
+class Broken(WalletError):  # noqa: N818
+    """The database cannot be trusted with money as it is set up."""
+
+    code = "broken"
+
+
+class AccountUnknown(NotFound):
+    code = "account_unknown"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(f"there is no account {account_id}")
+        self.account_id = account_id
+
+
+class VehicleUnknown(NotFound):
+    code = "vehicle_unknown"
+
+    def __init__(self, plate: str) -> None:
+        super().__init__(f"no account has the plate {plate} bound now")
+        self.plate = plate
+
+
+class OrderUnknown(NotFound):
+    code = "order_unknown"
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(f"there is no recharge order {order_id}")
+        self.order_id = order_id
+
+
+class SightingUnknown(NotFound):
+    code = "sighting_unknown"
+
+    def __init__(self, sighting_id: str) -> None:
+        super().__init__(f"there is no sighting {sighting_id}")
+        self.sighting_id = sighting_id
+
+
+class VisitUnknown(NotFound):
+    code = "visit_unknown"
+
+    def __init__(self, visit_id: str) -> None:
+        super().__init__(f"there is no visit {visit_id}")
+        self.visit_id = visit_id
+
+
+class ReviewUnknown(NotFound):
+    code = "review_unknown"
+
+    def __init__(self, review_id: str) -> None:
+        super().__init__(f"there is no review item {review_id}")
+        self.review_id = review_id
+
+
+class OperatorUnknown(NotFound):
+    code = "operator_unknown"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no operator {name}")
+        self.name = name
+
+
+class DeviceUnknown(NotFound):
+    code = "device_unknown"
+
+    def __init__(self, device_id: str) -> None:
+        super().__init__(f"there is no device {device_id}")
+        self.device_id = device_id
+
+
+class KeyReused(Conflict):
+    """The same name with another body: the first answer stands."""
+
+    code = "key_reused"
+
+    def __init__(self, scope: str, key: str) -> None:
+        super().__init__(f"{scope} {key} was used before with another body; the first one stands")
+        self.scope = scope
+        self.key = key
+
+
+class PlateAlreadyBound(Conflict):
+    code = "plate_already_bound"
+
+    def __init__(self, plate: str) -> None:
+        super().__init__(f"the plate {plate} is bound to an account already; unbind it there first")
+        self.plate = plate
+
+
+class NameTaken(Conflict):
+    code = "name_taken"
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"there is already a {what} called {name}")
+        self.what = what
+        self.name = name
+
+
+class InvalidAmount(Invalid):
+    code = "invalid_amount"
+
+    def __init__(self, what: str, given: str, rule: str) -> None:
+        super().__init__(f"{what} {rule}; got {given}")
+        self.what = what
+        self.given = given
+        self.rule = rule
+
+
+class InvalidFact(Invalid):
+    code = "invalid_fact"
+
+    def __init__(self, what: str, given: str, rule: str) -> None:
+        super().__init__(f"{what} {rule}; got {given}")
+        self.what = what
+        self.given = given
+        self.rule = rule
+
+
+class SaleAmountMismatch(Invalid):
+    code = "sale_amount_mismatch"
+
+    def __init__(self, sale_id: str, amount_fen: int, computed_fen: int) -> None:
+        super().__init__(
+            f"sale {sale_id} says {amount_fen} fen, but its litres at its price come to {computed_fen} fen"
+        )
+        self.sale_id = sale_id
+        self.amount_fen = amount_fen
+        self.computed_fen = computed_fen
+
+
+class DurabilityTooLow(Broken):
+    """A committed answer could be lost at a power cut."""
+
+    code = "durability_too_low"
+
+    def __init__(self, setting: str, found: str, needed: str) -> None:
+        super().__init__(
+            f"the database has {setting}={found}; money needs {setting}={needed}. Set it and start again"
+        )
+        self.setting = setting
+        self.found = found
+        self.needed = needed
+
+
+class SchemaMissing(Broken):
+    code = "schema_missing"
+
+    def __init__(self, database: str) -> None:
+        super().__init__(f"the database {database} has no tables yet; run `platepay migrate` first")
+        self.database = database

@@ -1,0 +1,148 @@
+"""Triggers and the view of entries: what a constraint on one row cannot say. create_all makes them with the tables.
+
+Rows that are facts are never updated or deleted; rows that carry a state only move forward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, MetaData, Table, event, text
+
+from wallet.tables import metadata
+
+FACTS = (
+    "transfers",
+    "ledger_accounts",
+    "captures",
+    "sightings",
+    "matches",
+    "departures",
+    "channel_payments",
+    "idempotency_keys",
+    "evidence_looks",
+)
+KEPT = ("accounts", "wallets", "vehicles", "visits", "holds", "sales", "recharge_orders", "reviews")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One refusal: this event on a row of this table, always or only `when` (SQL over OLD and NEW)."""
+
+    name: str
+    table: str
+    event: Literal["UPDATE", "DELETE"]
+    when: str | None
+    says: str
+
+
+def _changed(*columns: str) -> str:
+    return " OR ".join(f"NEW.{column} <> OLD.{column}" for column in columns)
+
+
+GUARDS: tuple[Guard, ...] = (
+    *(Guard(f"{table}_no_update", table, "UPDATE", None, "rows are never updated") for table in FACTS),
+    *(Guard(f"{table}_no_delete", table, "DELETE", None, "rows are never deleted") for table in FACTS + KEPT),
+    Guard("holds_closed_for_ever", "holds", "UPDATE", "OLD.state <> 'live'", "a closed hold stays closed"),
+    Guard(
+        "holds_same_hold",
+        "holds",
+        "UPDATE",
+        _changed("id", "visit_id", "account_id", "placed_at") + " OR NEW.amount_fen < OLD.amount_fen",
+        "a hold keeps its visit and never shrinks",
+    ),
+    Guard(
+        "visits_end_once",
+        "visits",
+        "UPDATE",
+        "OLD.state <> 'open' AND NEW.state <> OLD.state",
+        "a visit that has ended stays ended",
+    ),
+    Guard(
+        "visits_same_visit",
+        "visits",
+        "UPDATE",
+        _changed("id", "station", "account_id", "vehicle_id", "plate", "first_sighting_id"),
+        "a visit keeps its vehicle and account",
+    ),
+    Guard(
+        "sales_settle_once",
+        "sales",
+        "UPDATE",
+        "OLD.state <> 'waiting'",
+        "a sale that is settled stays settled",
+    ),
+    Guard(
+        "sales_same_sale",
+        "sales",
+        "UPDATE",
+        _changed("station", "sale_id", "pump", "litres_ml", "unit_price_fen", "amount_fen", "body_hash"),
+        "a sale keeps its facts",
+    ),
+    Guard(
+        "wallets_version_grows", "wallets", "UPDATE", "NEW.version < OLD.version", "a wallet never goes back"
+    ),
+    Guard(
+        "recharge_orders_paid_once",
+        "recharge_orders",
+        "UPDATE",
+        "OLD.state <> 'open' OR " + _changed("id", "account_id", "amount_fen", "channel"),
+        "a recharge order is paid once and keeps its facts",
+    ),
+    Guard(
+        "vehicles_unbound_once",
+        "vehicles",
+        "UPDATE",
+        "OLD.unbound_at IS NOT NULL OR " + _changed("id", "account_id", "plate"),
+        "a binding ends once",
+    ),
+)
+
+ENTRIES_VIEW = (
+    "CREATE VIEW entries AS"
+    " SELECT id AS transfer_id, from_account AS ledger_account, -amount_fen AS amount_fen, recorded_at FROM transfers"
+    " UNION ALL"
+    " SELECT id AS transfer_id, to_account AS ledger_account, amount_fen AS amount_fen, recorded_at FROM transfers"
+)
+
+_REFUSE_FUNCTION = (
+    "CREATE FUNCTION platepay_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ "
+    "BEGIN RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', "
+    "MESSAGE = TG_TABLE_NAME || ': ' || TG_ARGV[0]; END $$"
+)
+
+
+def creating(dialect: str) -> list[str]:
+    """The statements that make the guards and the view in this dialect, in order."""
+    if dialect == "sqlite":
+        return [_sqlite_trigger(guard) for guard in GUARDS] + [ENTRIES_VIEW]
+    truncate = [
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION platepay_refuse('rows are never deleted')"
+        for table in FACTS + KEPT
+    ]
+    return [_REFUSE_FUNCTION, *(_postgresql_trigger(guard) for guard in GUARDS), *truncate, ENTRIES_VIEW]
+
+
+def _sqlite_trigger(guard: Guard) -> str:
+    condition = f" WHEN {guard.when}" if guard.when else ""
+    return (
+        f"CREATE TRIGGER {guard.name} BEFORE {guard.event} ON {guard.table} FOR EACH ROW{condition}"
+        f" BEGIN SELECT RAISE(ABORT, '{guard.table}: {guard.says}'); END"
+    )
+
+
+def _postgresql_trigger(guard: Guard) -> str:
+    condition = f" WHEN ({guard.when})" if guard.when else ""
+    return (
+        f"CREATE TRIGGER {guard.name} BEFORE {guard.event} ON {guard.table} FOR EACH ROW{condition}"
+        f" EXECUTE FUNCTION platepay_refuse('{guard.says}')"
+    )
+
+
+@event.listens_for(metadata, "after_create")
+def _guard_new_tables(_target: MetaData, connection: Connection, tables: list[Table], **_: Any) -> None:
+    if tables:
+        for statement in creating(connection.dialect.name):
+            connection.execute(text(statement))

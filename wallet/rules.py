@@ -1,0 +1,54 @@
+"""The numbers a station owner may choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from wallet.errors import InvalidFact
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Amounts in fen, times in seconds, chances in parts per million.
+
+    hold_fen: what is reserved on arrival, where the wallet has as much.
+    minimum_hold_fen: with less available than this, no hold is placed and no pump opened.
+    dispute_cost_fen, review_cost_fen: what a wrong debit costs above its amount, and a look by a person.
+    auto_ceiling_ppm: a reading more likely wrong than this moves no money, whatever the sum says.
+    runner_up_floor_ppm: a second registered plate as likely as this needs a person.
+    review_floor_ppm: a registered plate less likely than this is not worth a look: the car is a stranger.
+    reentry_s: a car back within this time is still on the same stay.
+    captured_stay_s: how long a car that has paid and was not seen leaving is still on the same stay.
+    leave_grace_s: how long a sale may come after its car has left.
+    sale_grace_s: how long a sale waits for its sighting before a person looks.
+    longest_stay_s: after this a hold is released, whether the car was seen leaving or not.
+    """
+
+    hold_fen: int = 40_000
+    minimum_hold_fen: int = 5_000
+    dispute_cost_fen: int = 5_000
+    review_cost_fen: int = 200
+    auto_ceiling_ppm: int = 20_000
+    runner_up_floor_ppm: int = 1_000
+    review_floor_ppm: int = 20_000
+    reentry_s: int = 60
+    captured_stay_s: int = 600
+    leave_grace_s: int = 300
+    sale_grace_s: int = 300
+    longest_stay_s: int = 7_200
+    smallest_recharge_fen: int = 1
+    largest_recharge_fen: int = 500_000
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise InvalidFact(field.name, repr(value), "must be a whole number, zero or more")
+        if not 0 < self.minimum_hold_fen <= self.hold_fen:
+            raise InvalidFact("minimum_hold_fen", str(self.minimum_hold_fen), "must be from 1 to hold_fen")
+        if not 0 < self.smallest_recharge_fen <= self.largest_recharge_fen:
+            raise InvalidFact(
+                "smallest_recharge_fen",
+                str(self.smallest_recharge_fen),
+                "must be from 1 to largest_recharge_fen",
+            )

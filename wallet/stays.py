@@ -1,0 +1,75 @@
+"""Which stay a sighting continues, and whose stay a sale belongs to. Pure: works on what cameras and pumps said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wallet.facts import Sale, SightingFact, Visit
+from wallet.rules import Rules
+
+
+def stay_of(sighting: SightingFact, visits: Sequence[Visit], rules: Rules) -> Visit | None:
+    """The newest of a vehicle's visits (all of one vehicle at one station) that this sighting continues."""
+    continued = [visit for visit in visits if _continues(sighting, visit, rules)]
+    return max(continued, key=lambda visit: (visit.opened_at, visit.id), default=None)
+
+
+def _continues(sighting: SightingFact, visit: Visit, rules: Rules) -> bool:
+    if visit.state == "voided":
+        return False
+    reentry = timedelta(seconds=rules.reentry_s)
+    if sighting.last_seen_at < visit.opened_at - reentry:
+        return False
+    if visit.left_at is not None:
+        return sighting.first_seen_at <= visit.left_at + reentry
+    if visit.state == "captured":
+        settled_at = visit.settled_at or visit.last_seen_at
+        return sighting.first_seen_at <= settled_at + timedelta(seconds=rules.captured_stay_s)
+    return sighting.first_seen_at <= visit.opened_at + timedelta(seconds=rules.longest_stay_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The visit a sale belongs to."""
+
+    visit: Visit
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """No open visit fits the sale."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """Several cars fit equally well: a person must say whose sale it was."""
+
+    plates: tuple[str, ...]
+
+
+Whose = Found | NotYet | TooMany
+
+
+def visit_for_sale(sale: Sale, visits: Sequence[Visit]) -> Whose:
+    """Which of the open visits at the pump of a sale it belongs to.
+
+    The newest arrival whose stay covers the start of the sale. Where no stay does (the camera saw the plate only
+    after the nozzle was lifted), the one car that arrived before the end; two such cars cannot be told apart.
+    """
+    fitting = [visit for visit in visits if _fits(visit, sale.started_at, sale.ended_at)]
+    covering = [visit for visit in fitting if visit.opened_at <= sale.started_at]
+    if covering:
+        return Found(max(covering, key=lambda visit: (visit.opened_at, visit.id)))
+    if len(fitting) == 1:
+        return Found(fitting[0])
+    if fitting:
+        return TooMany(tuple(sorted(visit.plate for visit in fitting)))
+    return NotYet()
+
+
+def _fits(visit: Visit, started_at: datetime, ended_at: datetime) -> bool:
+    if visit.state != "open" or visit.opened_at > ended_at:
+        return False
+    return visit.left_at is None or visit.left_at >= started_at

@@ -1,0 +1,211 @@
+"""Rows of wallets, holds, captures and transfers: where money is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select, update
+
+from wallet.errors import AccountUnknown
+from wallet.facts import StatementLine
+from wallet.ledger import Transfer, Wallet
+from wallet.store.database import add, insert_new
+from wallet.tables import captures, holds, ledger_accounts, transfers, wallets
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Money reserved for one visit."""
+
+    id: str
+    visit_id: str
+    account_id: str
+    amount_fen: int
+    state: str
+    captured_fen: int
+
+
+def lock_wallet(connection: Connection, account_id: str) -> Wallet:
+    """The wallet, which nobody else changes until this transaction ends; raises AccountUnknown."""
+    return _wallet(
+        connection, select(wallets).where(wallets.c.account_id == account_id).with_for_update(), account_id
+    )
+
+
+def read_wallet(connection: Connection, account_id: str) -> Wallet:
+    """The wallet as it stands; raises AccountUnknown."""
+    return _wallet(connection, select(wallets).where(wallets.c.account_id == account_id), account_id)
+
+
+def _wallet(connection: Connection, query: Select[Any], account_id: str) -> Wallet:
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise AccountUnknown(account_id)
+    return Wallet(row.account_id, row.principal_fen, row.bonus_fen, row.held_fen, row.version)
+
+
+def save_wallet(connection: Connection, before: Wallet, after: Wallet) -> None:
+    """Writes the new balance of a wallet that was locked as `before`."""
+    changed = connection.execute(
+        update(wallets)
+        .where(
+            wallets.c.account_id == before.account_id,
+            wallets.c.version == before.version,
+            wallets.c.held_fen == before.held_fen,
+        )
+        .values(
+            principal_fen=after.principal_fen,
+            bonus_fen=after.bonus_fen,
+            held_fen=after.held_fen,
+            version=after.version,
+        )
+    ).rowcount
+    if changed != 1:
+        raise RuntimeError(f"wallet {before.account_id} changed while it was locked")
+
+
+def add_transfers(
+    connection: Connection,
+    moved: Iterable[Transfer],
+    ids: Iterable[str],
+    now: datetime,
+    *,
+    visit_id: str | None = None,
+    station: str | None = None,
+    sale_id: str | None = None,
+    recharge_order_id: str | None = None,
+) -> None:
+    """Writes transfers, one id each, with what caused them."""
+    for transfer, transfer_id in zip(moved, ids, strict=False):
+        for name in (transfer.from_account, transfer.to_account):
+            _open_ledger_account(connection, name)
+        add(
+            connection,
+            transfers,
+            id=transfer_id,
+            name=transfer.name,
+            kind=transfer.kind,
+            from_account=transfer.from_account,
+            to_account=transfer.to_account,
+            amount_fen=transfer.amount_fen,
+            account_id=transfer.account_id,
+            wallet_version=transfer.wallet_version,
+            wallet_after_fen=transfer.wallet_after_fen,
+            visit_id=visit_id,
+            station=station,
+            sale_id=sale_id,
+            recharge_order_id=recharge_order_id,
+            recorded_at=now,
+        )
+
+
+def _open_ledger_account(connection: Connection, name: str) -> None:
+    """Makes the ledger account at its first use."""
+    known = connection.execute(select(ledger_accounts.c.id).where(ledger_accounts.c.id == name)).one_or_none()
+    if known is not None:
+        return
+    kind, _, rest = name.partition(":")
+    owner = None
+    if kind == "wallet":
+        owner, _, kind = rest.partition(":")
+    insert_new(connection, ledger_accounts, id=name, kind=kind, account_id=owner)
+
+
+def add_hold(connection: Connection, hold: Hold, now: datetime) -> None:
+    """Writes a live hold."""
+    add(
+        connection,
+        holds,
+        id=hold.id,
+        visit_id=hold.visit_id,
+        account_id=hold.account_id,
+        amount_fen=hold.amount_fen,
+        state="live",
+        captured_fen=0,
+        placed_at=now,
+        closed_at=None,
+    )
+
+
+def hold_of(connection: Connection, visit_id: str) -> Hold:
+    """The one hold of a visit."""
+    row = connection.execute(select(holds).where(holds.c.visit_id == visit_id)).one()
+    return Hold(row.id, row.visit_id, row.account_id, row.amount_fen, row.state, row.captured_fen)
+
+
+def raise_hold(connection: Connection, hold: Hold, amount_fen: int) -> None:
+    """Makes a live hold larger."""
+    changed = connection.execute(
+        update(holds).where(holds.c.id == hold.id, holds.c.state == "live").values(amount_fen=amount_fen)
+    ).rowcount
+    if changed != 1:
+        raise RuntimeError(f"hold {hold.id} is not live")
+
+
+def close_hold(connection: Connection, hold: Hold, captured_fen: int, now: datetime) -> None:
+    """Ends a live hold: captured where something was taken, else voided."""
+    state = "captured" if captured_fen else "voided"
+    changed = connection.execute(
+        update(holds)
+        .where(holds.c.id == hold.id, holds.c.state == "live")
+        .values(state=state, captured_fen=captured_fen, closed_at=now)
+    ).rowcount
+    if changed != 1:
+        raise RuntimeError(f"hold {hold.id} is not live")
+
+
+def add_capture(
+    connection: Connection,
+    hold: Hold,
+    station: str,
+    sale_id: str,
+    bonus_fen: int,
+    principal_fen: int,
+    now: datetime,
+) -> None:
+    """Writes the one capture of a visit and of a sale."""
+    add(
+        connection,
+        captures,
+        visit_id=hold.visit_id,
+        hold_id=hold.id,
+        station=station,
+        sale_id=sale_id,
+        account_id=hold.account_id,
+        amount_fen=bonus_fen + principal_fen,
+        bonus_fen=bonus_fen,
+        principal_fen=principal_fen,
+        captured_at=now,
+    )
+
+
+def statement(connection: Connection, account_id: str, limit: int, before: str | None) -> list[StatementLine]:
+    """Transfers of a wallet, newest first, older than the transfer with the id `before`."""
+    query = select(transfers).where(transfers.c.account_id == account_id)
+    if before is not None:
+        mark = select(transfers.c.wallet_version).where(transfers.c.id == before).scalar_subquery()
+        query = query.where(transfers.c.wallet_version < mark)
+    query = query.order_by(transfers.c.wallet_version.desc()).limit(limit)
+    lines = []
+    for row in connection.execute(query):
+        incoming = row.to_account.startswith("wallet:")
+        side = row.to_account if incoming else row.from_account
+        lines.append(
+            StatementLine(
+                id=row.id,
+                kind=row.kind,
+                part="bonus" if side.endswith(":bonus") else "principal",
+                amount_fen=row.amount_fen if incoming else -row.amount_fen,
+                balance_after_fen=row.wallet_after_fen,
+                recorded_at=row.recorded_at,
+                name=row.name,
+                visit_id=row.visit_id,
+                station=row.station,
+                sale_id=row.sale_id,
+                recharge_order_id=row.recharge_order_id,
+            )
+        )
+    return lines

@@ -1,0 +1,162 @@
+"""The database as the wallet needs it: durable, one writer at a time on SQLite, row locks on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+
+from wallet.errors import DurabilityTooLow, SchemaMissing
+from wallet.guards import creating as _guards  # noqa: F401  the triggers come with the tables
+from wallet.tables import metadata
+
+T = TypeVar("T")
+
+# serialization_failure and deadlock_detected: the whole transaction was undone and may be tried again.
+_TRY_AGAIN = frozenset({"40001", "40P01"})
+_ATTEMPTS = 5
+_BUSY_TIMEOUT_MS = 10_000
+
+
+def make_engine(database_url: str) -> Engine:
+    """An engine for `sqlite:///path` or `postgresql+psycopg://...`, set up for money."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, json_serializer=_json_text)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        url, isolation_level="READ COMMITTED", pool_size=10, max_overflow=20, json_serializer=_json_text
+    )
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions by itself: _begin_sqlite does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("platepay_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Store:
+    """Runs use cases against one database, each in one transaction.
+
+    On SQLite writers of this process queue on a lock, so that none of them fails with "database is locked".
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writers = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    def write(self, use_case: Callable[[Connection], T]) -> T:
+        """What `use_case` returns, once its transaction is on disk. It may run again after a deadlock."""
+        if self._writers is None:
+            return self._write_with_row_locks(use_case)
+        with self._writers, self.engine.connect() as connection:
+            connection = connection.execution_options(platepay_writes=True)
+            with connection.begin():
+                return use_case(connection)
+
+    def _write_with_row_locks(self, use_case: Callable[[Connection], T]) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self.engine.begin() as connection:
+                    return use_case(connection)
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN or attempt == _ATTEMPTS:
+                    raise
+        raise RuntimeError("unreachable: the last attempt returns or raises")
+
+    def read(self, query: Callable[[Connection], T]) -> T:
+        """What `query` returns; it must not write."""
+        with self.engine.connect() as connection, connection.begin():
+            return query(connection)
+
+    def close(self) -> None:
+        """Gives every pooled connection back."""
+        self.engine.dispose()
+
+
+def create_schema(engine: Engine) -> None:
+    """Makes the tables, triggers and view in a database that has none of them."""
+    with engine.connect() as connection:
+        connection = connection.execution_options(platepay_writes=True)
+        with connection.begin():
+            metadata.create_all(connection)
+
+
+def has_schema(engine: Engine) -> bool:
+    """Whether the tables are there (some version of them)."""
+    return inspect(engine).has_table("transfers")
+
+
+def require_schema(engine: Engine) -> None:
+    """Raises SchemaMissing where the tables are not there."""
+    if not has_schema(engine):
+        raise SchemaMissing(engine.url.render_as_string(hide_password=True))
+
+
+def check_durability(engine: Engine) -> None:
+    """Raises DurabilityTooLow where a committed transaction could be lost at a power cut."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            _check_sqlite(connection)
+        else:
+            _check_postgresql(connection)
+
+
+def _check_sqlite(connection: Connection) -> None:
+    synchronous = int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+    if synchronous < 2:
+        raise DurabilityTooLow("synchronous", ("OFF", "NORMAL")[synchronous], "FULL")
+    journal = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+    if journal.lower() != "wal":
+        raise DurabilityTooLow("journal_mode", journal, "wal")
+    if int(connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one()) != 1:
+        raise DurabilityTooLow("foreign_keys", "OFF", "ON")
+
+
+def _check_postgresql(connection: Connection) -> None:
+    for setting, allowed in (
+        ("fsync", ("on",)),
+        ("full_page_writes", ("on",)),
+        ("synchronous_commit", ("on", "remote_apply")),
+    ):
+        found = str(connection.exec_driver_sql(f"SHOW {setting}").scalar_one())
+        if found not in allowed:
+            raise DurabilityTooLow(setting, found, allowed[0])
+
+
+def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
+    """Adds a row unless one with the same primary or unique key is there; says whether it was added.
+
+    On PostgreSQL this waits for another transaction that is adding the same key, so the caller sees its outcome.
+    """
+    if connection.dialect.name == "sqlite":
+        statement: Any = sqlite.insert(table).values(**values).on_conflict_do_nothing()
+    else:
+        statement = postgresql.insert(table).values(**values).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount == 1
+
+
+def add(connection: Connection, table: Table, **values: Any) -> None:
+    """Adds a row; an existing key is an IntegrityError."""
+    connection.execute(insert(table).values(**values))

@@ -1,0 +1,331 @@
+"""Rows of sightings, matches, visits and departures: who stands where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select, update
+
+from wallet.facts import Match, SightingFact, Visit
+from wallet.store.database import add, insert_new
+from wallet.store.events import reasons_from_json, reasons_to_json
+from wallet.tables import captures, departures, holds, matches, pumps, sightings, visits
+
+
+def lock_pump(connection: Connection, station: str, pump: str) -> None:
+    """Waits until nobody else decides about this pump; held until this transaction ends."""
+    insert_new(connection, pumps, station=station, pump=pump)
+    connection.execute(
+        select(pumps).where(pumps.c.station == station, pumps.c.pump == pump).with_for_update()
+    ).one()
+
+
+# Sightings and their matches ------------------------------------------------------------------------------------
+
+
+def add_sighting(connection: Connection, sighting: SightingFact, body: str, now: datetime) -> bool:
+    """Adds the sighting unless its id is known; says whether it did."""
+    return insert_new(
+        connection,
+        sightings,
+        id=sighting.sighting_id,
+        station=sighting.station,
+        camera=sighting.camera,
+        pump=sighting.pump,
+        first_seen_at=sighting.first_seen_at,
+        last_seen_at=sighting.last_seen_at,
+        text=sighting.text,
+        colour=sighting.colour,
+        wrong_ppm=sighting.wrong_ppm,
+        looks=sighting.looks,
+        positions=[[list(choice) for choice in position] for position in sighting.positions],
+        evidence_frame=sighting.evidence_frame,
+        evidence_crop=sighting.evidence_crop,
+        detector_model=sighting.detector_model,
+        reader_model=sighting.reader_model,
+        body_hash=body,
+        recorded_at=now,
+    )
+
+
+def sighting_hash(connection: Connection, sighting_id: str) -> str:
+    """Hash of the body that came with this sighting first."""
+    return str(
+        connection.execute(select(sightings.c.body_hash).where(sightings.c.id == sighting_id)).scalar_one()
+    )
+
+
+def list_sightings(
+    connection: Connection, station: str | None, camera: str | None, limit: int, before: str | None
+) -> list[SightingFact]:
+    """Sightings, newest recorded first, older than the one with the id `before`."""
+    query = select(sightings).order_by(sightings.c.recorded_at.desc(), sightings.c.id.desc()).limit(limit)
+    if station is not None:
+        query = query.where(sightings.c.station == station)
+    if camera is not None:
+        query = query.where(sightings.c.camera == camera)
+    if before is not None:
+        mark = connection.execute(
+            select(sightings.c.recorded_at).where(sightings.c.id == before)
+        ).scalar_one_or_none()
+        if mark is None:
+            return []
+        query = query.where(
+            (sightings.c.recorded_at < mark) | ((sightings.c.recorded_at == mark) & (sightings.c.id < before))
+        )
+    return [sighting_from(row) for row in connection.execute(query)]
+
+
+def find_sighting(connection: Connection, sighting_id: str) -> SightingFact | None:
+    """The sighting with this id."""
+    row = connection.execute(select(sightings).where(sightings.c.id == sighting_id)).one_or_none()
+    return None if row is None else sighting_from(row)
+
+
+def newest_stranger(
+    connection: Connection, station: str, pump: str, plate: str, after: datetime, until: datetime
+) -> SightingFact | None:
+    """The newest car with another plate that came to this pump after `after` and not later than `until`."""
+    query = (
+        select(sightings)
+        .join(matches, matches.c.sighting_id == sightings.c.id)
+        .where(
+            sightings.c.station == station,
+            sightings.c.pump == pump,
+            sightings.c.first_seen_at > after,
+            sightings.c.first_seen_at <= until,
+            sightings.c.text.is_not(None),
+            sightings.c.text != plate,
+            func.coalesce(matches.c.plate, "") != plate,
+        )
+        .order_by(sightings.c.first_seen_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else sighting_from(row)
+
+
+def add_match(connection: Connection, match: Match) -> None:
+    """Writes the decision about a sighting."""
+    add(
+        connection,
+        matches,
+        sighting_id=match.sighting_id,
+        outcome=match.outcome,
+        account_id=match.account_id,
+        vehicle_id=match.vehicle_id,
+        plate=match.plate,
+        wrong_ppm=match.wrong_ppm,
+        amount_fen=match.amount_fen,
+        expected_loss_fen=match.expected_loss_fen,
+        runner_up=match.runner_up,
+        runner_up_ppm=match.runner_up_ppm,
+        reasons=reasons_to_json(match.reasons),
+        visit_id=match.visit_id,
+        hold_fen=match.hold_fen,
+        joined=match.joined,
+        decided_at=match.decided_at,
+    )
+
+
+def find_match(connection: Connection, sighting_id: str) -> Match | None:
+    """The decision about this sighting."""
+    row = connection.execute(select(matches).where(matches.c.sighting_id == sighting_id)).one_or_none()
+    return None if row is None else match_from(row)
+
+
+def add_departure(connection: Connection, sighting_id: str, left_at: datetime, now: datetime) -> bool:
+    """Adds that the car of this sighting left, unless that is known; says whether it did."""
+    return insert_new(connection, departures, sighting_id=sighting_id, left_at=left_at, recorded_at=now)
+
+
+def departure_of(connection: Connection, sighting_id: str) -> datetime:
+    """When the car of this sighting was first said to have left."""
+    found: datetime = connection.execute(
+        select(departures.c.left_at).where(departures.c.sighting_id == sighting_id)
+    ).scalar_one()
+    return found
+
+
+# Visits ---------------------------------------------------------------------------------------------------------
+
+
+def add_visit(connection: Connection, visit: Visit) -> None:
+    """Writes an open visit."""
+    add(
+        connection,
+        visits,
+        id=visit.id,
+        station=visit.station,
+        pump=visit.pump,
+        account_id=visit.account_id,
+        vehicle_id=visit.vehicle_id,
+        plate=visit.plate,
+        state=visit.state,
+        ended_by=None,
+        opened_at=visit.opened_at,
+        last_seen_at=visit.last_seen_at,
+        left_at=visit.left_at,
+        settled_at=None,
+        recorded_at=visit.recorded_at,
+        first_sighting_id=visit.last_sighting_id,
+        last_sighting_id=visit.last_sighting_id,
+    )
+
+
+def change_visit(connection: Connection, visit_id: str, **values: Any) -> None:
+    """Writes what has changed about a visit."""
+    changed = connection.execute(update(visits).where(visits.c.id == visit_id).values(**values)).rowcount
+    if changed != 1:
+        raise RuntimeError(f"no visit {visit_id} to change")
+
+
+def visits_with_money() -> Select[Any]:
+    """The query of all visits, each with its hold and capture."""
+    return (
+        select(visits, holds.c.amount_fen.label("hold_fen"), holds.c.captured_fen, captures.c.sale_id)
+        .join(holds, holds.c.visit_id == visits.c.id, isouter=True)
+        .join(captures, captures.c.visit_id == visits.c.id, isouter=True)
+    )
+
+
+def find_visit(connection: Connection, visit_id: str) -> Visit | None:
+    """The visit with this id."""
+    row = connection.execute(visits_with_money().where(visits.c.id == visit_id)).one_or_none()
+    return None if row is None else visit_from(row)
+
+
+def recent_visits(connection: Connection, vehicle_id: str, station: str, most: int = 8) -> list[Visit]:
+    """The last stays of a vehicle at a station, newest first."""
+    query = (
+        visits_with_money()
+        .where(visits.c.vehicle_id == vehicle_id, visits.c.station == station)
+        .order_by(visits.c.opened_at.desc(), visits.c.id.desc())
+        .limit(most)
+    )
+    return [visit_from(row) for row in connection.execute(query)]
+
+
+def open_visits_at(connection: Connection, station: str, pump: str) -> list[Visit]:
+    """Open visits at a pump, oldest first."""
+    query = (
+        visits_with_money()
+        .where(visits.c.station == station, visits.c.pump == pump, visits.c.state == "open")
+        .order_by(visits.c.opened_at, visits.c.id)
+    )
+    return [visit_from(row) for row in connection.execute(query)]
+
+
+def overdue_visits(
+    connection: Connection, left_before: datetime, opened_before: datetime, most: int
+) -> Sequence[str]:
+    """Ids of open visits whose car has left, or that were opened, before these times.
+
+    One that was recorded late (a camera was cut off) still gets the whole time in which its sale may come.
+    """
+    query = (
+        select(visits.c.id)
+        .where(
+            visits.c.state == "open",
+            visits.c.recorded_at < left_before,
+            (visits.c.left_at < left_before) | (visits.c.opened_at < opened_before),
+        )
+        .order_by(visits.c.opened_at, visits.c.id)
+        .limit(most)
+    )
+    return connection.execute(query).scalars().all()
+
+
+def list_visits(
+    connection: Connection,
+    *,
+    station: str | None,
+    state: str | None,
+    plate: str | None,
+    account_id: str | None,
+    limit: int,
+    before: str | None,
+) -> list[Visit]:
+    """Visits, newest first, older than the visit with the id `before`."""
+    query = visits_with_money().order_by(visits.c.id.desc()).limit(limit)
+    for column, wanted in (
+        (visits.c.station, station),
+        (visits.c.state, state),
+        (visits.c.plate, plate),
+        (visits.c.account_id, account_id),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if before is not None:
+        query = query.where(visits.c.id < before)
+    return [visit_from(row) for row in connection.execute(query)]
+
+
+# Rows as values -------------------------------------------------------------------------------------------------
+
+
+def sighting_from(row: Row[tuple[object, ...]]) -> SightingFact:
+    """A row of sightings as a value."""
+    return SightingFact(
+        sighting_id=row.id,
+        station=row.station,
+        camera=row.camera,
+        pump=row.pump,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+        text=row.text,
+        colour=row.colour,
+        wrong_ppm=row.wrong_ppm,
+        looks=row.looks,
+        positions=tuple(tuple((str(char), int(ppm)) for char, ppm in position) for position in row.positions),
+        evidence_frame=row.evidence_frame,
+        evidence_crop=row.evidence_crop,
+        detector_model=row.detector_model,
+        reader_model=row.reader_model,
+    )
+
+
+def match_from(row: Row[tuple[object, ...]]) -> Match:
+    """A row of matches as a value."""
+    return Match(
+        sighting_id=row.sighting_id,
+        outcome=row.outcome,
+        account_id=row.account_id,
+        vehicle_id=row.vehicle_id,
+        plate=row.plate,
+        wrong_ppm=row.wrong_ppm,
+        amount_fen=row.amount_fen,
+        expected_loss_fen=row.expected_loss_fen,
+        runner_up=row.runner_up,
+        runner_up_ppm=row.runner_up_ppm,
+        reasons=reasons_from_json(row.reasons),
+        visit_id=row.visit_id,
+        hold_fen=row.hold_fen,
+        joined=row.joined,
+        decided_at=row.decided_at,
+    )
+
+
+def visit_from(row: Row[tuple[object, ...]]) -> Visit:
+    """A row of `visits_with_money` as a value."""
+    return Visit(
+        id=row.id,
+        station=row.station,
+        pump=row.pump,
+        account_id=row.account_id,
+        vehicle_id=row.vehicle_id,
+        plate=row.plate,
+        state=row.state,
+        end=row.ended_by,
+        opened_at=row.opened_at,
+        last_seen_at=row.last_seen_at,
+        left_at=row.left_at,
+        settled_at=row.settled_at,
+        recorded_at=row.recorded_at,
+        last_sighting_id=row.last_sighting_id,
+        hold_fen=row.hold_fen or 0,
+        captured_fen=row.captured_fen or 0,
+        sale_id=row.sale_id,
+    )

@@ -1,0 +1,123 @@
+"""Rows of sales: what pumps sold, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, select, update
+
+from wallet.facts import Reason, Sale, SaleResult
+from wallet.store.database import insert_new
+from wallet.store.events import reasons_from_json, reasons_to_json
+from wallet.tables import sales
+
+
+def add_sale(connection: Connection, sale: Sale, body: str, now: datetime) -> bool:
+    """Adds the sale as waiting unless its id is known; says whether it did."""
+    return insert_new(
+        connection,
+        sales,
+        station=sale.station,
+        sale_id=sale.sale_id,
+        pump=sale.pump,
+        grade=sale.grade,
+        litres_ml=sale.litres_ml,
+        unit_price_fen=sale.unit_price_fen,
+        amount_fen=sale.amount_fen,
+        started_at=sale.started_at,
+        ended_at=sale.ended_at,
+        body_hash=body,
+        state="waiting",
+        visit_id=None,
+        captured_fen=0,
+        reasons=[],
+        recorded_at=now,
+        settled_at=None,
+    )
+
+
+def sale_hash(connection: Connection, station: str, sale_id: str) -> str:
+    """Hash of the body that came with this sale first."""
+    query = select(sales.c.body_hash).where(sales.c.station == station, sales.c.sale_id == sale_id)
+    return str(connection.execute(query).scalar_one())
+
+
+def find_sale(connection: Connection, station: str, sale_id: str) -> tuple[Sale, SaleResult] | None:
+    """The sale and where it stands."""
+    query = select(sales).where(sales.c.station == station, sales.c.sale_id == sale_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (sale_from(row), result_from(row))
+
+
+def waiting_sales_at(connection: Connection, station: str, pump: str) -> list[Sale]:
+    """Sales of a pump that wait for their visit, oldest first."""
+    query = (
+        select(sales)
+        .where(sales.c.station == station, sales.c.pump == pump, sales.c.state == "waiting")
+        .order_by(sales.c.started_at, sales.c.sale_id)
+    )
+    return [sale_from(row) for row in connection.execute(query)]
+
+
+def overdue_sales(connection: Connection, recorded_before: datetime, most: int) -> Sequence[tuple[str, str]]:
+    """(station, sale id) of sales that have waited since before this time."""
+    query = (
+        select(sales.c.station, sales.c.sale_id)
+        .where(sales.c.state == "waiting", sales.c.recorded_at < recorded_before)
+        .order_by(sales.c.recorded_at, sales.c.sale_id)
+        .limit(most)
+    )
+    return [(row.station, row.sale_id) for row in connection.execute(query)]
+
+
+def settle_sale(
+    connection: Connection,
+    sale: Sale,
+    state: str,
+    visit_id: str | None,
+    captured_fen: int,
+    reasons: Sequence[Reason],
+    now: datetime,
+) -> SaleResult:
+    """Ends the waiting of a sale, once."""
+    changed = connection.execute(
+        update(sales)
+        .where(sales.c.station == sale.station, sales.c.sale_id == sale.sale_id, sales.c.state == "waiting")
+        .values(
+            state=state,
+            visit_id=visit_id,
+            captured_fen=captured_fen,
+            reasons=reasons_to_json(reasons),
+            settled_at=now,
+        )
+        .returning(sales)
+    ).one()
+    return result_from(changed)
+
+
+def sale_from(row: Row[tuple[object, ...]]) -> Sale:
+    """A row of sales as what the pump said."""
+    return Sale(
+        sale_id=row.sale_id,
+        station=row.station,
+        pump=row.pump,
+        grade=row.grade,
+        litres_ml=row.litres_ml,
+        unit_price_fen=row.unit_price_fen,
+        amount_fen=row.amount_fen,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+def result_from(row: Row[tuple[object, ...]]) -> SaleResult:
+    """A row of sales as where it stands."""
+    return SaleResult(
+        sale_id=row.sale_id,
+        station=row.station,
+        state=row.state,
+        visit_id=row.visit_id,
+        captured_fen=row.captured_fen,
+        reasons=reasons_from_json(row.reasons),
+    )
