@@ -1,0 +1,126 @@
+"""The messages a camera worker sends: whole numbers only, times in UTC, one fixed form of bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from cameras.evidence import Evidence
+from cameras.health import CameraHealth
+from vision.types import Position, Sighting
+
+PPM = 1_000_000
+LIKELY_CHARACTERS = 5
+SIGHTINGS_PATH = "/v1/sightings"
+DEPARTURES_PATH = "/v1/departures"
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNames:
+    """The SHA-256 of the networks that read, in lower-case hex."""
+
+    detector: str
+    reader: str
+
+
+def rfc3339(moment: datetime) -> str:
+    """The time in UTC with microseconds and a Z; raises ValueError for a time without a zone."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def ppm(probability: float) -> int:
+    """A probability as parts per million from 0 to 1,000,000; raises ValueError for what is none."""
+    if not math.isfinite(probability) or probability < -1e-6 or probability > 1 + 1e-4:
+        raise ValueError(f"{probability!r} is no probability")
+    return min(PPM, max(0, round(probability * PPM)))
+
+
+def position_ppm(position: Position) -> list[list[str | int]]:
+    """The likely characters of one position, most likely first; those below one in a million are left out."""
+    ranked = sorted(position, key=lambda likely: -likely[1])
+    counted = [(character, ppm(probability)) for character, probability in ranked[:LIKELY_CHARACTERS]]
+    return [[character, share] for character, share in counted if share > 0]
+
+
+def sighting_message(
+    sighting: Sighting, *, sighting_id: str, station: str, evidence: Evidence, models: ModelNames
+) -> Message:
+    """The body of POST /v1/sightings."""
+    if not 0 <= sighting.wrong_ppm <= PPM:
+        raise ValueError(f"wrong_ppm {sighting.wrong_ppm} is not in 0 to 1,000,000")
+    return {
+        "sighting_id": sighting_id,
+        "station": station,
+        "camera": sighting.camera,
+        "pump": sighting.zone,
+        "first_seen_at": rfc3339(sighting.first_seen_at),
+        "last_seen_at": rfc3339(sighting.last_seen_at),
+        "text": sighting.text,
+        "colour": sighting.colour,
+        "wrong_ppm": int(sighting.wrong_ppm),
+        "looks": int(sighting.looks),
+        "positions": [position_ppm(position) for position in sighting.positions],
+        "evidence": {"frame": evidence.frame, "crop": evidence.crop},
+        "models": {"detector": models.detector, "reader": models.reader},
+    }
+
+
+def departure_message(sighting_id: str, left_at: datetime) -> Message:
+    """The body of POST /v1/departures."""
+    return {"sighting_id": sighting_id, "left_at": rfc3339(left_at)}
+
+
+def health_path(camera: str) -> str:
+    """Where the health of this camera is reported."""
+    return f"/v1/cameras/{quoted(camera)}/health"
+
+
+def evidence_path(sha256: str) -> str:
+    """Where a picture of evidence is uploaded."""
+    return f"/v1/evidence/{sha256}"
+
+
+def quoted(name: str) -> str:
+    """A name as one segment of a path."""
+    return quote(name, safe="")
+
+
+def health_message(health: CameraHealth, station: str) -> Message:
+    """The body of POST /v1/cameras/{camera}/health."""
+    return {
+        "station": station,
+        "state": health.state,
+        "frames": health.frames,
+        "dropped": health.dropped,
+        "broken_frames": health.broken_frames,
+        "reconnects": health.reconnects,
+        "last_frame_at": None if health.last_frame_at is None else rfc3339(health.last_frame_at),
+        "width": health.width,
+        "height": health.height,
+        "detail": health.detail[:500],
+    }
+
+
+def as_bytes(message: Message) -> bytes:
+    """The message as JSON in UTF-8, the same bytes each time; raises ValueError where it holds a float."""
+    refuse_floats(message.items())
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def refuse_floats(items: Iterable[Any]) -> None:
+    for item in items:
+        if isinstance(item, float):
+            raise ValueError(f"a message holds the float {item!r}")
+        if isinstance(item, dict):
+            refuse_floats(item.items())
+        elif isinstance(item, list | tuple):
+            refuse_floats(item)
