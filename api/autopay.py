@@ -1,0 +1,92 @@
+"""From a camera's sighting to a decision about money: candidates, posterior, arrival; answered after the commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from api.auth import Speaker
+from api.errors import EvidenceMissing
+from api.evidence import EvidenceStore
+from api.metrics import Metrics
+from api.schemas.devices import DepartureMessage, SightingMessage
+from wallet.facts import Arrival, Candidate, Posterior, SightingFact
+from wallet.service import Wallet
+
+Position = tuple[tuple[str, int], ...]
+
+
+class Autopay:
+    """Carries sightings from cameras to the wallet."""
+
+    def __init__(
+        self, wallet: Wallet, evidence: EvidenceStore, metrics: Metrics, clock: Callable[[], datetime]
+    ) -> None:
+        self._wallet = wallet
+        self._evidence = evidence
+        self._metrics = metrics
+        self._clock = clock
+
+    def arrive(self, message: SightingMessage) -> Arrival:
+        """The decision, once match, visit, hold and event are on disk. The same sighting again gets the first one.
+
+        Raises EvidenceMissing, and KeyReused where the same id came with another body.
+        """
+        started = time.perf_counter()
+        for kind, sha256 in (("frame", message.evidence.frame), ("crop", message.evidence.crop)):
+            if not self._evidence.has(sha256):
+                raise EvidenceMissing(kind=kind, sha256=sha256)
+        positions = tuple(tuple(position) for position in message.positions)
+        candidates = self._wallet.candidates(positions) if message.text is not None else []
+        arrival = self._wallet.arrive(
+            to_fact(message, positions), weigh(positions, candidates), self._clock()
+        )
+        if not arrival.repeated:
+            self._metrics.sightings.labels(arrival.match.outcome).inc()
+            self._metrics.decision_seconds.observe(time.perf_counter() - started)
+        return arrival
+
+    def depart(self, message: DepartureMessage, camera: Speaker) -> None:
+        """The car of a sighting has left. Raises SightingUnknown, WrongStation."""
+        sighting = self._wallet.sighting(message.sighting_id)
+        if sighting is not None:
+            camera.must_speak_for(sighting.station)
+        self._wallet.depart(message.sighting_id, message.left_at, self._clock())
+
+
+def to_fact(message: SightingMessage, positions: tuple[Position, ...]) -> SightingFact:
+    """The message in the wallet's words."""
+    return SightingFact(
+        sighting_id=message.sighting_id,
+        station=message.station,
+        camera=message.camera,
+        pump=message.pump,
+        first_seen_at=message.first_seen_at,
+        last_seen_at=message.last_seen_at,
+        text=message.text,
+        colour=message.colour,
+        wrong_ppm=message.wrong_ppm,
+        looks=message.looks,
+        positions=positions,
+        evidence_frame=message.evidence.frame,
+        evidence_crop=message.evidence.crop,
+        detector_model=message.models.detector,
+        reader_model=message.models.reader,
+    )
+
+
+def weigh(positions: tuple[Position, ...], candidates: list[Candidate]) -> Posterior:
+    """How likely each candidate plate is, given the reading, in whole parts per million."""
+    weights = {}
+    for candidate in candidates:
+        if len(candidate.plate) != len(positions):
+            continue
+        w = 1.0
+        for c, pos in zip(candidate.plate, positions, strict=True):
+            w *= dict(pos).get(c, 50) / 1e6
+        weights[candidate.plate] = w
+    total = sum(weights.values())
+    none = max(1e-6, 1 - total)
+    out = tuple((p, int(w / (total + none) * 1e6)) for p, w in weights.items())
+    return Posterior(out, 1_000_000 - sum(p for _, p in out))

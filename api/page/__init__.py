@@ -1,0 +1,1 @@
+"""The operator page: a login, and the match log, live."""

@@ -1,0 +1,72 @@
+"""Argon2id password hashes, worked out by a few threads only: each costs tens of milliseconds and megabytes."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from api.errors import TooBusy
+
+THREADS = 2
+MOST_WAITING = 16
+
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 256
+
+
+class PasswordTooShort(ValueError):
+    """The new password has fewer than SHORTEST_PASSWORD characters, or more than LONGEST_PASSWORD."""
+
+    code = "password_too_short"
+
+
+class Passwords:
+    """Makes and checks hashes in its own capped pool.
+
+    The parameters are RFC 9106's second choice with less memory: 46 MiB would be too much for two at once
+    in a small service, so it is the OWASP floor of 19 MiB, two passes, one lane.
+    """
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._nobody = self._hasher.hash("no operator has this password")
+
+    def make(self, password: str) -> str:
+        """A hash to store. Raises PasswordTooShort."""
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            raise PasswordTooShort(
+                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, this has {len(password)}"
+            )
+        return self._pool.submit(self._hasher.hash, password).result()
+
+    def fits(self, stored: str | None, password: str) -> bool:
+        """Whether the password belongs to the hash; None (an unknown name) takes as long and never fits.
+
+        Raises TooBusy where too many are waiting already.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TooBusy()
+        try:
+            fits = self._pool.submit(self._check, stored or self._nobody, password).result()
+        finally:
+            self._places.release()
+        return fits and stored is not None
+
+    def is_outdated(self, stored: str) -> bool:
+        """Whether the hash was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(stored)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _check(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except (VerificationError, InvalidHashError):
+            return False

@@ -1,0 +1,190 @@
+"""Settings: every switch of the service, read once from PLATEPAY_ variables, checked and frozen."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from datetime import timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "PLATEPAY_"
+
+# Variables that steer the project's own tests; the service ignores them.
+NOT_OURS = ("PLATEPAY_REQUIRE_", "PLATEPAY_TEST_")
+
+SHORTEST_SECRET = 32
+
+
+class BadSettings(Exception):
+    """The environment cannot be used. problems: one sentence each, naming the variable and what to do."""
+
+    code = "bad_settings"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def find_zone(name: str) -> tzinfo:
+    """The time zone of that name. China has no summer time, so its zone needs no time zone database."""
+    if name == "Asia/Shanghai":
+        return timezone(timedelta(hours=8), "CST")
+    return ZoneInfo(name)
+
+
+class Settings(BaseSettings):
+    """What the service was told. Units stand last in each name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        Path("platepay-data"), description="Folder of the database, the secret and the pictures"
+    )
+    database_url: str = Field(
+        "", repr=False, description="SQLAlchemy URL; empty: SQLite in DATA_DIR/platepay.db"
+    )
+    redis_url: str | None = Field(
+        None, repr=False, description="Redis for nonces, logins and events; none: database"
+    )
+    secret: SecretStr | None = Field(
+        None, description="Device and channel keys derive from it; none: made once in DATA_DIR/secret.key"
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0: any free one")
+    sandbox: bool = Field(
+        False, description="Offer the sandbox payment channel: recharges without real money"
+    )
+    page: bool = Field(True, description="Serve the operator page under /operator")
+    engine: Literal["auto", "openvino", "onnx"] = Field("auto", description="What runs the neural networks")
+
+    time_zone: str = Field("Asia/Shanghai", description="Zone of the times on the operator page")
+    session_s: int = Field(43_200, ge=60, le=604_800, description="How long a login lasts")
+    login_attempts: int = Field(5, ge=1, le=100, description="Wrong passwords in a row before a lock-out")
+    login_lock_s: int = Field(900, ge=1, le=86_400, description="How long a lock-out lasts")
+    janitor_every_s: int = Field(3, ge=1, le=3_600, description="How often stays and holds are looked after")
+
+    hold_fen: int | None = Field(None, gt=0, description="Money reserved on arrival")
+    minimum_hold_fen: int | None = Field(
+        None, gt=0, description="With less than this available nothing is reserved"
+    )
+    dispute_cost_fen: int | None = Field(
+        None, ge=0, description="What a wrong debit costs besides its amount"
+    )
+    review_cost_fen: int | None = Field(None, ge=0, description="What asking an operator costs")
+    auto_ceiling_ppm: int | None = Field(
+        None, ge=0, le=1_000_000, description="Chance of a wrong account above which an operator is asked"
+    )
+    reentry_s: int | None = Field(None, ge=0, description="Back within this time is the same stay")
+    leave_grace_s: int | None = Field(
+        None, ge=0, description="A sale may come this long after its car has left"
+    )
+    longest_stay_s: int | None = Field(None, gt=0, description="A stay without a sale ends after this")
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_SECRET:
+            raise ValueError(
+                f"give at least {SHORTEST_SECRET} characters of chance, or leave it out to have one made"
+            )
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_scheme(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it begins with redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_there(cls, value: str) -> str:
+        try:
+            find_zone(value)
+        except (ValueError, ZoneInfoNotFoundError):
+            raise ValueError("it is a name such as Asia/Shanghai or UTC") from None
+        return value
+
+    def model_post_init(self, _context: object) -> None:
+        """Put the database beside the other data unless a URL was given."""
+        if not self.database_url:
+            # The value is frozen for everyone else; here it is still being made.
+            self.__dict__["database_url"] = f"sqlite:///{self.data_dir / 'platepay.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then nothing else: `read_settings` hands the environment in as arguments."""
+        return (init_settings,)
+
+    def rule_overrides(self) -> dict[str, int]:
+        """The wallet's rules that were set, by their names there."""
+        return {name: value for name in RULE_NAMES if (value := getattr(self, name)) is not None}
+
+
+RULE_NAMES = (
+    "hold_fen",
+    "minimum_hold_fen",
+    "dispute_cost_fen",
+    "review_cost_fen",
+    "auto_ceiling_ppm",
+    "reentry_s",
+    "leave_grace_s",
+    "longest_stay_s",
+)
+
+
+def read_settings(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """The settings in the environment, with overrides (command-line options) on top; None overrides nothing.
+
+    Raises BadSettings naming every variable that is unknown or has a value that cannot be used.
+    """
+    environment = os.environ if environment is None else environment
+    given = {
+        name[len(PREFIX) :].lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and not name.startswith(NOT_OURS)
+    }
+    problems = [_unknown(name) for name in given if name not in Settings.model_fields]
+    values: dict[str, object] = {
+        name: value for name, value in given.items() if name in Settings.model_fields
+    }
+    # An empty variable in a compose file means "not set".
+    values = {name: value for name, value in values.items() if value != ""}
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems.extend(_explain(item["loc"], item["msg"]) for item in error.errors(include_url=False))
+        raise BadSettings(problems) from None
+    if problems:
+        raise BadSettings(problems)
+    return settings
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0.5)
+    hint = (
+        f"did you mean {PREFIX}{near[0].upper()}?" if near else "see docs/settings.md for the names there are"
+    )
+    return f"{PREFIX}{name.upper()} is not a setting; {hint}"
+
+
+def _explain(loc: tuple[int | str, ...], message: str) -> str:
+    # The value itself is left out: it may be a secret.
+    name = f"{PREFIX}{str(loc[0]).upper()}" if loc else PREFIX
+    field = Settings.model_fields.get(str(loc[0])) if loc else None
+    meaning = f" ({field.description})" if field is not None and field.description else ""
+    return f"{name}{meaning} cannot be used: {message.removeprefix('Value error, ')}"

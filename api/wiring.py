@@ -1,0 +1,164 @@
+"""Builds the service's parts from its settings: the only place that chooses."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import redis
+
+from api.auth import Devices, Operators
+from api.autopay import Autopay
+from api.channels import Channel, SandboxChannel
+from api.evidence import EvidenceStore
+from api.janitor import Rounds
+from api.keys import channel_key, server_secret
+from api.metrics import Metrics
+
+try:
+    from api.migrations.run import upgrade
+except ImportError:
+
+    def upgrade(url): ...
+
+
+from api.nonces import DatabaseNonces, NonceStore, RedisNonces, connect_redis
+from api.passwords import Passwords
+from api.relay import Relay
+from api.schemas.devices import CameraHealthMessage
+from api.settings import Settings
+from wallet.access import Access, CameraStatus
+from wallet.rules import Rules
+from wallet.service import Wallet, open_wallet
+from wallet.store.database import check_durability
+
+RELAY_EVERY_S = 0.5
+BACKLOG_COUNTED = 1_000
+OPEN_VISITS = 5_000
+
+
+def utc_now() -> datetime:
+    """The clock of the running service."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of one running service. Routes are handed this."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    wallet: Wallet
+    access: Access
+    operators: Operators
+    devices: Devices
+    autopay: Autopay
+    evidence: EvidenceStore
+    channels: Mapping[str, Channel]
+    metrics: Metrics
+    janitor: Rounds
+    relay: Rounds | None
+    passwords: Passwords
+    redis_client: redis.Redis | None
+
+    def start(self) -> None:
+        """Begin the work in the background."""
+        self.janitor.start()
+        if self.relay is not None:
+            self.relay.start()
+
+    def stop(self) -> None:
+        """End it, and give back what is open."""
+        self.janitor.stop()
+        if self.relay is not None:
+            self.relay.stop()
+        self.close()
+
+    def close(self) -> None:
+        """Give back what is open; for commands that never started the background work."""
+        self.passwords.close()
+        if self.redis_client is not None:
+            self.redis_client.close()
+        self.wallet.close()
+
+    def tell_camera(self, camera: str, message: CameraHealthMessage) -> None:
+        """Keep how a camera is."""
+        self.access.report_camera(
+            CameraStatus(
+                station=message.station,
+                camera=camera,
+                state=message.state,
+                frames=message.frames,
+                dropped=message.dropped,
+                broken_frames=message.broken_frames,
+                reconnects=message.reconnects,
+                last_frame_at=message.last_frame_at,
+                width=message.width,
+                height=message.height,
+                detail=message.detail,
+                reported_at=self.clock(),
+            )
+        )
+        self.metrics.tell_camera(camera, message.state)
+
+    def check_ready(self, now: datetime) -> None:
+        """A write that is on disk when this returns. Raises WalletError or a database error where it is not."""
+        check_durability(self.wallet.engine)
+        self.access.use_nonce("readyz", secrets.token_hex(16), now, now + timedelta(seconds=1))
+
+    def holds_fen(self) -> int:
+        """Money reserved for cars that are on site."""
+        return sum(visit.hold_fen for visit in self.wallet.visits(state="open", limit=OPEN_VISITS))
+
+    def outbox_backlog(self) -> int:
+        """Events not yet handed on, counted up to BACKLOG_COUNTED."""
+        return len(self.wallet.outbox.pending(BACKLOG_COUNTED))
+
+
+def open_database(settings: Settings) -> Wallet:
+    """The wallet on the configured database, brought to this version's tables first."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    upgrade(settings.database_url)
+    return open_wallet(settings.database_url, Rules(**settings.rule_overrides()))
+
+
+def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Services:
+    """Every part, ready to start. Raises WalletError where the database cannot be trusted with money."""
+    wallet = open_database(settings)
+    access = wallet.access
+    secret = server_secret(settings)
+    metrics = Metrics()
+    evidence = EvidenceStore(settings.data_dir / "evidence")
+    redis_client = connect_redis(settings.redis_url) if settings.redis_url else None
+    nonces: NonceStore = RedisNonces(redis_client) if redis_client else DatabaseNonces(access)
+    passwords = Passwords()
+    relay = None
+    if redis_client is not None:
+        events = Relay(wallet.outbox, redis_client, metrics.relayed)
+        relay = Rounds("relay", events.hand_on, RELAY_EVERY_S, clock, metrics.relay_failures)
+    channels: dict[str, Channel] = {}
+    if settings.sandbox:
+        channels["sandbox"] = SandboxChannel(channel_key(secret, "sandbox"), nonces)
+
+    def look_after(now: datetime) -> None:
+        wallet.sweep(now)
+        access.forget_expired(now)
+
+    return Services(
+        settings=settings,
+        clock=clock,
+        wallet=wallet,
+        access=access,
+        operators=Operators(access, passwords, settings, clock),
+        devices=Devices(access, nonces, secret, clock),
+        autopay=Autopay(wallet, evidence, metrics, clock),
+        evidence=evidence,
+        channels=channels,
+        metrics=metrics,
+        janitor=Rounds("janitor", look_after, settings.janitor_every_s, clock, metrics.janitor_failures),
+        relay=relay,
+        passwords=passwords,
+        redis_client=redis_client,
+    )
