@@ -49,9 +49,7 @@ class Kind:
 
 
 CIVIL: Final = Kind("civil", ("blue", "yellow", "black"), (PROVINCES, LETTERS, *[SERIAL] * 5))
-ENERGY_SMALL: Final = Kind(
-    "energy small", ("green",), (PROVINCES, LETTERS, ENERGY, SERIAL, *[DIGITS] * 4)
-)
+ENERGY_SMALL: Final = Kind("energy small", ("green",), (PROVINCES, LETTERS, ENERGY, SERIAL, *[DIGITS] * 4))
 ENERGY_LARGE: Final = Kind("energy large", ("green",), (PROVINCES, LETTERS, *[DIGITS] * 5, "DF"))
 SCHOOL: Final = Kind("driving school", ("yellow",), (PROVINCES, LETTERS, *[SERIAL] * 4, "学"))
 TRAILER: Final = Kind("trailer", ("yellow",), (PROVINCES, LETTERS, *[SERIAL] * 4, "挂"), rows=2)

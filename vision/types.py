@@ -98,3 +98,28 @@ class Sighting:
     last_seen_at: datetime
     best: Reading
     frame: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The plate of an emitted sighting has been out of the picture for as long as a re-entry may take.
+
+    track: that of the sighting. left_at: when the plate was last seen.
+    """
+
+    track: int
+    left_at: datetime
+
+
+Event = Sighting | Departure
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A part of the picture where a plate counts, such as the place before a pump.
+
+    polygon: corners in order, as fractions of the picture's width and height.
+    """
+
+    name: str
+    polygon: tuple[tuple[float, float], ...]

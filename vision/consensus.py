@@ -1,0 +1,183 @@
+"""What many readings of one plate say together, position by position.
+
+Looks are pooled by weighted log-likelihood. Two things keep the pool honest: a frame nearly equal to an
+earlier one is hardly a new look, and even different looks share their errors (the same dirt, the same
+light), so that ten of them are worth about three independent ones. Certainty is capped: what the reader
+cannot know (a forged plate, a wrong label) never goes below the cap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from vision.plates import is_valid, kind_of
+from vision.types import Colour, Image, PlateText, Position
+
+Thumb = npt.NDArray[np.float32]
+
+THUMB_WIDTH, THUMB_HEIGHT = 56, 16
+# One minus the correlation of two thumbs at which they count as wholly different looks.
+DIFFERENT = 0.06
+# A frame equal to another still tells a little: noise and compression are new.
+LEAST_NOVELTY = 0.05
+# How far the errors of different looks at one plate go together.
+SHARED_ERROR = 0.3
+# Chance that a reading is about something else altogether, spread over all characters.
+MISLED = 0.01
+CHARACTERS = 34
+MOST_CERTAIN_PPM = 50
+POSITION_CHARACTERS = 5
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One reading as the pool sees it.
+
+    weight: 0 to 1, its quality. novelty: 0 to 1, how much it differs from the looks before it.
+    thumb: the crop, small, grey, centred and of length 1.
+    """
+
+    plate: PlateText
+    weight: float
+    novelty: float
+    thumb: Thumb
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """What the looks say.
+
+    text: None where no look could be read. wrong_ppm: chance that the text is not the plate.
+    looks: number of independent looks, rounded down.
+    """
+
+    text: str | None
+    colour: Colour
+    positions: tuple[Position, ...]
+    wrong_ppm: int
+    looks: int
+
+
+def thumb_of(crop: Image) -> Thumb:
+    """The crop for comparing: (THUMB_HEIGHT * THUMB_WIDTH,) float32, mean 0, length 1 (or all 0)."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, (THUMB_WIDTH, THUMB_HEIGHT), interpolation=cv2.INTER_AREA)
+    flat = np.asarray(small, np.float32).ravel()
+    flat -= flat.mean()
+    length = float(np.linalg.norm(flat))
+    return flat / length if length > 0 else flat
+
+
+def novelty(thumb: Thumb, earlier: Sequence[Look]) -> float:
+    """How much of a new look this is: 1 where nothing like it was seen, near 0 for the same picture again."""
+    if not earlier:
+        return 1.0
+    closest = max(float(thumb @ look.thumb) for look in earlier)
+    return min(1.0, max(LEAST_NOVELTY, (1.0 - closest) / DIFFERENT))
+
+
+def effective_looks(count: float) -> float:
+    """What `count` different looks with shared errors are worth in independent ones; at least 1."""
+    count = max(count, 1.0)
+    return count / (1 + SHARED_ERROR * (count - 1))
+
+
+def pool(
+    distributions: Sequence[Mapping[str, float]], shares: Sequence[float], looks: float
+) -> dict[str, float]:
+    """One distribution out of many over the same characters.
+
+    shares: of each distribution, summing to 1. looks: how many independent looks they are worth.
+    """
+    every = {character for distribution in distributions for character in distribution}
+    logs = dict.fromkeys(every, 0.0)
+    other = 0.0  # any one character that no look has named
+    for distribution, share in zip(distributions, shares, strict=True):
+        unnamed = max(0.0, 1 - sum(distribution.values())) / CHARACTERS
+        floor = (1 - MISLED) * unnamed + MISLED / CHARACTERS
+        other += share * math.log(floor)
+        for character in every:
+            named = (1 - MISLED) * distribution.get(character, 0.0) + MISLED / CHARACTERS
+            logs[character] += share * math.log(max(named, floor))
+    top = max(logs.values())
+    raised = {character: math.exp(looks * (log - top)) for character, log in logs.items()}
+    rest = max(0, CHARACTERS - len(every)) * math.exp(looks * (other - top))
+    total = sum(raised.values()) + rest
+    return {character: value / total for character, value in raised.items()}
+
+
+def agree(looks: Sequence[Look]) -> Consensus:
+    """The consensus of all looks. Raises ValueError where there are none."""
+    readable = [look for look in looks if look.plate.text is not None]
+    if not readable:
+        count = math.floor(sum(look.novelty for look in looks))
+        return Consensus(None, vote_colour(looks, None), (), MILLION, count)
+    lengths = pool_lengths(readable)
+    length = max(lengths, key=lambda n: lengths[n])
+    agreeing = [look for look in readable if len(look.plate.positions) == length]
+    worth = sum(look.novelty for look in agreeing)
+    shares = shares_of(agreeing)
+    columns = [
+        pool([dict(look.plate.positions[i]) for look in agreeing], shares, effective_looks(worth))
+        for i in range(length)
+    ]
+    text = choose_text(columns, agreeing)
+    right = lengths[length] * math.prod(column[c] for column, c in zip(columns, text, strict=True))
+    wrong_ppm = max(MOST_CERTAIN_PPM, math.ceil((1 - right) * MILLION))
+    positions = tuple(ranked(column) for column in columns)
+    return Consensus(text, vote_colour(agreeing, text), positions, wrong_ppm, math.floor(worth + 1e-9))
+
+
+def shares_of(looks: Sequence[Look]) -> list[float]:
+    """How much each look counts, summing to 1."""
+    weights = [look.weight * look.novelty for look in looks]
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
+def pool_lengths(looks: Sequence[Look]) -> dict[int, float]:
+    """Probability of each length of the text, pooled as a position is.
+
+    A reading's confidence is that of its kind times that of its characters: what the characters do not
+    explain is doubt about the kind.
+    """
+    distributions = []
+    for look in looks:
+        by_characters = math.prod(position[0][1] for position in look.plate.positions)
+        own = min(1.0, look.plate.confidence / max(by_characters, 1e-9))
+        distributions.append({str(len(look.plate.positions)): own})
+    pooled = pool(distributions, shares_of(looks), effective_looks(sum(look.novelty for look in looks)))
+    return {int(length): probability for length, probability in pooled.items()}
+
+
+def choose_text(columns: Sequence[dict[str, float]], looks: Sequence[Look]) -> str:
+    """The most likely text; where the likeliest characters together are no plate, the likeliest text read."""
+    straight = "".join(max(column, key=lambda c: column[c]) for column in columns)
+    if is_valid(straight):
+        return straight
+    texts = {look.plate.text for look in looks if look.plate.text is not None}
+    return max(texts, key=lambda text: math.prod(c[x] for c, x in zip(columns, text, strict=True)))
+
+
+def ranked(column: dict[str, float]) -> Position:
+    """The likeliest characters of a position, most likely first."""
+    order = sorted(column.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(order[:POSITION_CHARACTERS])
+
+
+def vote_colour(looks: Sequence[Look], text: str | None) -> Colour:
+    """The colour with the most weighted votes among those that a plate of this text may have."""
+    kind = kind_of(text) if text is not None else None
+    votes: dict[Colour, float] = {}
+    for look in looks:
+        allowed = kind is None or look.plate.colour in kind.colours
+        vote = look.weight * look.novelty * look.plate.colour_probability * (1.0 if allowed else 1e-3)
+        votes[look.plate.colour] = votes.get(look.plate.colour, 0.0) + vote
+    return max(votes, key=lambda colour: votes[colour])
