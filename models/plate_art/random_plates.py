@@ -38,6 +38,11 @@ def pick(rng: Generator, characters: str) -> str:
     return characters[rng.integers(len(characters))]
 
 
+def random_digits(rng: Generator, length: int) -> str:
+    """Digits only."""
+    return "".join(pick(rng, DIGITS) for _ in range(length))
+
+
 def random_tail(rng: Generator, length: int) -> str:
     """Digits with, often, one or two letters among them."""
     tail = [pick(rng, DIGITS) for _ in range(length)]
@@ -51,7 +56,7 @@ def random_text(rng: Generator, kind: str) -> str:
     head = pick(rng, PROVINCES) + pick(rng, LETTERS)
     match kind:
         case "green":
-            digits = "".join(pick(rng, DIGITS) for _ in range(5))
+            digits = random_digits(rng, 5)
             if rng.random() < 0.85:
                 second = pick(rng, LETTERS) if rng.random() < 0.15 else digits[0]
                 return head + pick(rng, "DDDDFFFABCEGHJK") + second + digits[1:]
@@ -62,11 +67,12 @@ def random_text(rng: Generator, kind: str) -> str:
             return head + (random_tail(rng, 5) if rng.random() < 0.6 else random_tail(rng, 4) + "挂")
         case "white":
             if rng.random() < 0.3:
-                return pick(rng, LETTERS) + pick(rng, LETTERS) + random_tail(rng, 5)
+                return pick(rng, "ABCDEGHJKLNSVZ") + pick(rng, LETTERS) + random_digits(rng, 5)
             return head + random_tail(rng, 4) + "警"
         case "black":
-            ends = random_tail(rng, 4) + pick(rng, "港澳领")
-            return ("粤Z" if rng.random() < 0.6 else head) + ends
+            if rng.random() < 0.3:
+                return head + random_digits(rng, 4) + "领"
+            return "粤Z" + random_tail(rng, 4) + pick(rng, "港澳")
         case _:
             return head + random_tail(rng, 5)
 

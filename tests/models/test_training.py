@@ -1,0 +1,110 @@
+"""Both recipes run from end to end on a handful of drawn pictures, and their files have the agreed form."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from models.plate_art.random_plates import random_plate
+from models.plate_detector.compose import Sample, paste, random_corners, target_of
+from models.plate_detector.dataset import YAML, read_config, write
+
+pytestmark = pytest.mark.train
+
+
+def small_dataset(folder: Path, train: int, validation: int) -> Path:
+    """Drawn plates on plain grounds as an ultralytics data set; returns its YAML file."""
+    rng = np.random.default_rng(2)
+    for split, count in (("train", train), ("val", validation)):
+        for kind in ("images", "labels"):
+            (folder / kind / split).mkdir(parents=True)
+        for number in range(count):
+            plate = random_plate(rng)
+            h, w = plate.picture.shape[:2]
+            corners = random_corners((80, 60), float(rng.uniform(40, 110)), w / h, rng)
+            ground = np.full((120, 160, 3), rng.uniform(0, 255, 3), np.uint8)
+            sample = Sample(paste(ground, plate.picture, corners), [target_of(corners)])
+            write(sample, folder, split, f"drawn_{number}")
+    yaml = folder / "data.yaml"
+    yaml.write_text(YAML.format(path=folder, sigma=0.05))
+    return yaml
+
+
+def test_detector_trains_and_exports_to_the_agreed_form(tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from models.plate_detector.export import export
+    from models.plate_detector.train import train
+
+    config = read_config()
+    config["train"] |= {"epochs": 1, "image_size": 160, "batch": 4, "last_epochs_without_mosaic": 0}
+    checkpoint = train(config, small_dataset(tmp_path / "data", 12, 4), tmp_path / "run", start=None)
+    path = export(checkpoint, "test")
+
+    session = onnxruntime.InferenceSession(str(path))
+    about = session.get_modelmeta().custom_metadata_map
+    assert about["kind"] == "plate_detector"
+    assert json.loads(about["kpt_shape"]) == [4, 3]
+    assert about["version"] == "test"
+    assert [i.name for i in session.get_inputs()] == ["images"]
+    for batch, height, width in ((1, 160, 160), (2, 96, 160)):
+        output = session.run(None, {"images": np.zeros((batch, 3, height, width), np.float32)})[0]
+        anchors = sum((height // s) * (width // s) for s in (8, 16, 32))
+        assert output.shape == (batch, 4 + 1 + 12, anchors)
+        assert output[:, 4].min() >= 0
+        assert output[:, 4].max() <= 1
+
+
+def test_reader_trains_and_keeps_its_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnx2torch")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from models.cards import WEIGHTS
+    from models.plate_reader import train as recipe
+    from models.plate_reader.crops import RealCrop, RealCrops
+
+    plate = random_plate(np.random.default_rng(1), "blue")
+    corners = np.array([[10, 10], [450, 10], [450, 150], [10, 150]], np.float32)
+    image = cv2.copyMakeBorder(plate.picture, 10, 10, 10, 10, cv2.BORDER_REPLICATE)
+
+    class OneCrop(RealCrops):
+        def __init__(self, *_arguments: object, **_options: object) -> None:
+            self.home = self.others = [RealCrop(np.asarray(image, np.uint8), plate.text, corners)]
+
+    monkeypatch.setattr(recipe, "RealCrops", OneCrop)
+    with recipe.CONFIG.open("rb") as file:
+        config = recipe.tomllib.load(file)
+    config["train"] |= {"steps": 3, "batch": 4, "report_every": 3}
+    base = WEIGHTS / "plate_reader.onnx"
+    path = recipe.train(config, tmp_path, base, tmp_path / "run")
+
+    session = onnxruntime.InferenceSession(str(path))
+    about = session.get_modelmeta().custom_metadata_map
+    assert about["kind"] == "plate_reader"
+    for batch, width in ((1, 168), (3, 168), (1, 320)):
+        output = session.run(None, {"crops": np.zeros((batch, 3, 48, width), np.float32)})[0]
+        assert output.shape == (batch, width // 8, len(about["alphabet"]) + 1)
+        assert np.allclose(output.sum(axis=2), 1, atol=1e-4)
+    assert (tmp_path / "run" / "progress.jsonl").read_text().startswith('{"step": 3')
+
+
+def test_reader_file_survives_the_way_through_torch(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx2torch")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from models.cards import WEIGHTS
+    from models.plate_reader.network import PlateReaderNetwork, initializer_names, store
+
+    base = WEIGHTS / "plate_reader.onnx"
+    network = PlateReaderNetwork(base).eval()
+    names = initializer_names(base, network)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name in names:
+                parameter.mul_(1.01)
+    store(base, names, dict(network.named_parameters()), "changed", tmp_path / "changed.onnx")
+    crops = torch.randn(2, 3, 48, 168)
+    expected = network(crops).softmax(2).detach().numpy()
+    session = onnxruntime.InferenceSession(str(tmp_path / "changed.onnx"))
+    assert np.allclose(session.run(None, {"crops": crops.numpy()})[0], expected, atol=1e-4)

@@ -1,0 +1,57 @@
+"""The shipped weights are those their cards describe."""
+
+import json
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+from models.cards import WEIGHTS, read_cards, sha256_of
+from models.plate_reader.alphabet import ALPHABET as READER_ALPHABET
+from vision.plates import ALPHABET
+
+CARD_KEYS = {"name", "file", "sha256", "licence", "source", "trained_on", "metrics", "made_with"}
+
+
+def metadata(name: str) -> dict[str, str]:
+    session = onnxruntime.InferenceSession(str(WEIGHTS / name), providers=["CPUExecutionProvider"])
+    return dict(session.get_modelmeta().custom_metadata_map)
+
+
+def test_every_weight_file_has_exactly_one_card() -> None:
+    files = sorted(path.name for path in WEIGHTS.iterdir() if path.suffix == ".onnx")
+    assert sorted(card["file"] for card in read_cards()) == files
+    assert files
+
+
+@pytest.mark.parametrize("card", read_cards(), ids=lambda card: card["name"])
+def test_weight_file_is_the_one_its_card_names(card: dict[str, str]) -> None:
+    assert set(card) >= CARD_KEYS
+    assert sha256_of(WEIGHTS / card["file"]) == card["sha256"]
+
+
+@pytest.mark.parametrize("card", read_cards(), ids=lambda card: card["name"])
+def test_metadata_says_what_the_file_is(card: dict[str, str]) -> None:
+    about = metadata(card["file"])
+    assert about["kind"] == card["name"]
+    assert about["version"]
+
+
+def test_reader_knows_every_character_of_the_grammar() -> None:
+    alphabet = metadata("plate_reader.onnx")["alphabet"]
+    assert set(alphabet) >= set(ALPHABET)
+    assert len(set(alphabet)) == len(alphabet)
+    assert set(alphabet) == set(READER_ALPHABET)
+
+
+def test_no_card_names_a_path_of_some_machine() -> None:
+    text = json.dumps(read_cards(), ensure_ascii=False)
+    for root in ("/home/", "/root/", "/tmp/", "/work/"):
+        assert root not in text
+
+
+def test_model_cards_on_paper_name_the_shipped_files() -> None:
+    models = Path(__file__).parents[2] / "models"
+    for card in read_cards():
+        paper = (models / card["name"] / "CARD.md").read_text(encoding="utf-8")
+        assert card["sha256"] in paper, card["name"]
