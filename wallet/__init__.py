@@ -1,1 +1,4 @@
-"""Money: accounts, vehicles, visits, holds, sales, recharges and the double-entry ledger. Start in service.py."""
+"""Money: accounts, vehicles, visits, holds, sales, recharges and the double-entry ledger.
+
+Start in service.py.
+"""

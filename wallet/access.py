@@ -1,7 +1,7 @@
-"""Who may speak to the service: operators and their sessions, devices and their nonces; and who looked at what.
+"""Who may speak to the service: operators, sessions, devices, nonces; and who looked at what.
 
-Password hashes and token hashes arrive ready-made. Counting failures and locking out happens here, in the database,
-so that it holds across processes.
+Password hashes and token hashes arrive ready-made. Counting failures and locking out happens here, in the
+database, so that it holds across processes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["Access", "CameraStatus", "Device", "DeviceRole", "EvidenceLook", "Op
 
 
 class Access:
-    """Operators, sessions, devices, nonces, camera status and looks at evidence, in the database of the wallet."""
+    """Operators, sessions, devices, nonces, camera status and looks at evidence."""
 
     def __init__(self, store: Store, new_id: Callable[[], str]) -> None:
         self._store = store
         self._new_id = new_id
 
-    # Operators --------------------------------------------------------------------------------------------------
+    # Operators ----------------------------------------------------------------------------------------------
 
     def add_operator(self, name: str, role: str, password_hash: str, now: datetime) -> Operator:
         """A new operator; raises NameTaken."""
@@ -63,7 +63,7 @@ class Access:
         """Forgets the wrong passwords."""
         self._store.write(lambda connection: doors.forget_failures(connection, name))
 
-    # Sessions ---------------------------------------------------------------------------------------------------
+    # Sessions -----------------------------------------------------------------------------------------------
 
     def start_session(self, operator_id: str, token_hash: str, now: datetime, expires_at: datetime) -> None:
         """A login under the hash of its token."""
@@ -79,7 +79,7 @@ class Access:
         """Logs out."""
         self._store.write(lambda connection: doors.end_session(connection, token_hash, now))
 
-    # Devices ----------------------------------------------------------------------------------------------------
+    # Devices ------------------------------------------------------------------------------------------------
 
     def add_device(self, device_id: str, role: DeviceRole, station: str, now: datetime) -> Device:
         """A new device with key version 1; raises NameTaken."""
@@ -123,7 +123,7 @@ class Access:
         """Removes expired nonces and sessions; says how many."""
         return self._store.write(lambda connection: doors.forget_expired(connection, now))
 
-    # Cameras and evidence ---------------------------------------------------------------------------------------
+    # Cameras and evidence -----------------------------------------------------------------------------------
 
     def report_camera(self, status: CameraStatus) -> None:
         """Keeps the newest status of a camera; an older report changes nothing."""

@@ -1,4 +1,7 @@
-"""Proves the money from the rows alone. Each check counts what it looked at and names the first row that breaks it."""
+"""Proves the money from the rows alone.
+
+Each check counts what it looked at and names the first row that breaks it.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,10 @@ LEDGER: tuple[Proof, ...] = (
     Proof(
         "legs_sum_to_zero",
         "SELECT COUNT(*) FROM ledger_accounts",
-        f"""
+        """
         SELECT 'all accounts together are off by ' || CAST(total AS TEXT) || ' fen' FROM (
             SELECT (SELECT COALESCE(SUM(principal_fen + bonus_fen), 0) FROM wallets)
-                 + (SELECT COALESCE(SUM(f.folded_fen), 0) FROM ({_FOLD}) f
+                 + (SELECT COALESCE(SUM(f.folded_fen), 0) FROM (@fold) f
                     WHERE f.ledger_account NOT LIKE 'wallet:%') AS total
         ) t WHERE total <> 0
         """,
@@ -44,13 +47,14 @@ LEDGER: tuple[Proof, ...] = (
     Proof(
         "balance_is_fold_of_transfers",
         "SELECT COUNT(*) FROM wallets",
-        f"""
+        """
         SELECT 'wallet ' || w.account_id || ' has ' || CAST(w.principal_fen AS TEXT) || ' + '
-            || CAST(w.bonus_fen AS TEXT) || ' fen; its transfers say ' || CAST(COALESCE(p.folded_fen, 0) AS TEXT)
+            || CAST(w.bonus_fen AS TEXT) || ' fen; its transfers say '
+                || CAST(COALESCE(p.folded_fen, 0) AS TEXT)
             || ' + ' || CAST(COALESCE(b.folded_fen, 0) AS TEXT)
         FROM wallets w
-        LEFT JOIN ({_FOLD}) p ON p.ledger_account = 'wallet:' || w.account_id || ':principal'
-        LEFT JOIN ({_FOLD}) b ON b.ledger_account = 'wallet:' || w.account_id || ':bonus'
+        LEFT JOIN (@fold) p ON p.ledger_account = 'wallet:' || w.account_id || ':principal'
+        LEFT JOIN (@fold) b ON b.ledger_account = 'wallet:' || w.account_id || ':bonus'
         WHERE w.principal_fen <> COALESCE(p.folded_fen, 0) OR w.bonus_fen <> COALESCE(b.folded_fen, 0)
         ORDER BY w.account_id
         """,
@@ -58,9 +62,9 @@ LEDGER: tuple[Proof, ...] = (
     Proof(
         "transfers_have_no_gap",
         "SELECT COUNT(*) FROM transfers WHERE account_id IS NOT NULL",
-        f"""
+        """
         SELECT 'wallet ' || account_id || ': transfer number ' || CAST(place AS TEXT) || ' is missing'
-        FROM ({_RUNNING}) r WHERE wallet_version <> place
+        FROM (@running) r WHERE wallet_version <> place
         UNION ALL
         SELECT 'wallet ' || w.account_id || ' counts ' || CAST(w.version AS TEXT) || ' transfers and has '
             || CAST(COUNT(t.id) AS TEXT)
@@ -71,10 +75,10 @@ LEDGER: tuple[Proof, ...] = (
     Proof(
         "running_balance_adds_up",
         "SELECT COUNT(*) FROM transfers WHERE account_id IS NOT NULL",
-        f"""
+        """
         SELECT 'transfer ' || id || ' (' || name || ') leaves ' || CAST(wallet_after_fen AS TEXT)
             || ' fen; the transfers up to it make ' || CAST(computed_fen AS TEXT)
-        FROM ({_RUNNING}) r WHERE wallet_after_fen <> computed_fen
+        FROM (@running) r WHERE wallet_after_fen <> computed_fen
         ORDER BY account_id, wallet_version
         """,
     ),
@@ -93,10 +97,12 @@ LEDGER: tuple[Proof, ...] = (
         "held_is_sum_of_live_holds",
         "SELECT COUNT(*) FROM holds WHERE state = 'live'",
         """
-        SELECT 'wallet ' || w.account_id || ' has ' || CAST(w.held_fen AS TEXT) || ' fen held; its live holds are '
+        SELECT 'wallet ' || w.account_id || ' has ' || CAST(w.held_fen AS TEXT)
+            || ' fen held; its live holds are '
             || CAST(COALESCE(h.live_fen, 0) AS TEXT)
         FROM wallets w
-        LEFT JOIN (SELECT account_id, SUM(amount_fen) AS live_fen FROM holds WHERE state = 'live' GROUP BY account_id) h
+        LEFT JOIN (SELECT account_id, SUM(amount_fen) AS live_fen FROM holds WHERE state = 'live'
+            GROUP BY account_id) h
             ON h.account_id = w.account_id
         WHERE w.held_fen <> COALESCE(h.live_fen, 0)
         ORDER BY w.account_id
@@ -142,7 +148,8 @@ FORECOURT: tuple[Proof, ...] = (
         "capture_within_hold",
         "SELECT COUNT(*) FROM captures",
         """
-        SELECT 'capture of visit ' || c.visit_id || ' took ' || CAST(c.amount_fen AS TEXT) || ' fen; its hold '
+        SELECT 'capture of visit ' || c.visit_id || ' took ' || CAST(c.amount_fen AS TEXT)
+            || ' fen; its hold '
             || h.id || ' was ' || CAST(h.amount_fen AS TEXT) || ' and says ' || CAST(h.captured_fen AS TEXT)
         FROM captures c JOIN holds h ON h.id = c.hold_id
         WHERE c.amount_fen > h.amount_fen OR c.amount_fen <> h.captured_fen OR c.visit_id <> h.visit_id
@@ -154,7 +161,8 @@ FORECOURT: tuple[Proof, ...] = (
         "capture_is_transferred",
         "SELECT COUNT(*) FROM transfers WHERE kind = 'capture'",
         """
-        SELECT 'capture of visit ' || c.visit_id || ' is ' || CAST(c.amount_fen AS TEXT) || ' fen; its transfers move '
+        SELECT 'capture of visit ' || c.visit_id || ' is ' || CAST(c.amount_fen AS TEXT)
+            || ' fen; its transfers move '
             || CAST(COALESCE(t.moved_fen, 0) AS TEXT)
         FROM captures c
         LEFT JOIN (SELECT visit_id, SUM(amount_fen) AS moved_fen FROM transfers WHERE kind = 'capture'
@@ -172,7 +180,8 @@ FORECOURT: tuple[Proof, ...] = (
         "SELECT COUNT(*) FROM sales",
         """
         SELECT 'sale ' || s.station || '/' || s.sale_id || ' is ' || s.state || ' with '
-            || CAST(s.captured_fen AS TEXT) || ' fen; captured were ' || CAST(COALESCE(c.amount_fen, 0) AS TEXT)
+            || CAST(s.captured_fen AS TEXT) || ' fen; captured were '
+                || CAST(COALESCE(c.amount_fen, 0) AS TEXT)
         FROM sales s LEFT JOIN captures c ON c.station = s.station AND c.sale_id = s.sale_id
         WHERE s.captured_fen <> COALESCE(c.amount_fen, 0) OR s.captured_fen > s.amount_fen
             OR (c.visit_id IS NOT NULL AND c.visit_id <> s.visit_id)
@@ -181,9 +190,11 @@ FORECOURT: tuple[Proof, ...] = (
     ),
     Proof(
         "sale_for_review_is_in_the_queue",
-        "SELECT COUNT(*) FROM sales WHERE state = 'review' OR (state = 'captured' AND captured_fen < amount_fen)",
+        "SELECT COUNT(*) FROM sales WHERE state = 'review' OR (state = 'captured' AND "
+        "captured_fen < amount_fen)",
         """
-        SELECT 'sale ' || s.station || '/' || s.sale_id || ' needs a person, but is not in the queue' FROM sales s
+        SELECT 'sale ' || s.station || '/' || s.sale_id || ' needs a person, but is not in the queue'
+            FROM sales s
         WHERE (s.state = 'review' OR (s.state = 'captured' AND s.captured_fen < s.amount_fen))
             AND NOT EXISTS (SELECT 1 FROM reviews r WHERE r.station = s.station AND r.sale_id = s.sale_id)
         ORDER BY s.station, s.sale_id
@@ -214,10 +225,12 @@ RECHARGE: tuple[Proof, ...] = (
         "paid_order_is_credited_once",
         "SELECT COUNT(*) FROM recharge_orders",
         """
-        SELECT 'order ' || o.id || ' is ' || o.state || ' over ' || CAST(o.amount_fen AS TEXT) || ' fen; credited were '
+        SELECT 'order ' || o.id || ' is ' || o.state || ' over ' || CAST(o.amount_fen AS TEXT)
+            || ' fen; credited were '
             || CAST(COALESCE(t.credited_fen, 0) AS TEXT)
         FROM recharge_orders o
-        LEFT JOIN (SELECT recharge_order_id, SUM(amount_fen) AS credited_fen FROM transfers WHERE kind = 'recharge'
+        LEFT JOIN (SELECT recharge_order_id, SUM(amount_fen) AS credited_fen FROM transfers
+            WHERE kind = 'recharge'
                    GROUP BY recharge_order_id) t ON t.recharge_order_id = o.id
         WHERE COALESCE(t.credited_fen, 0) <> CASE o.state WHEN 'paid' THEN o.amount_fen ELSE 0 END
         ORDER BY o.id
@@ -227,7 +240,8 @@ RECHARGE: tuple[Proof, ...] = (
         "payment_is_booked",
         "SELECT COUNT(*) FROM channel_payments",
         """
-        SELECT 'payment ' || p.channel || '/' || p.channel_txn_id || ' was ' || p.outcome || ', but is not booked'
+        SELECT 'payment ' || p.channel || '/' || p.channel_txn_id || ' was ' || p.outcome
+            || ', but is not booked'
         FROM channel_payments p
         LEFT JOIN transfers t ON t.name = CASE p.outcome WHEN 'applied' THEN 'recharge:' || p.order_id
             ELSE 'suspense:' || p.channel || '/' || p.channel_txn_id END
@@ -248,10 +262,10 @@ def audit(connection: Connection) -> AuditReport:
 def _check(connection: Connection, proof: Proof) -> AuditCheck:
     count = int(connection.execute(_sql(proof.rows)).scalar_one())
     # The list is cut after its first row: one is enough to know, and a broken ledger may have millions.
-    first_bad = connection.execute(_sql(f"SELECT * FROM ({proof.bad}) bad LIMIT 1")).scalar_one_or_none()
+    first_bad = connection.execute(_sql(proof.bad + " LIMIT 1")).scalar_one_or_none()
     return AuditCheck(proof.name, first_bad is None, count, first_bad)
 
 
 def _sql(statement: str) -> TextClause:
-    """The statement as it stands: a colon in it is not a parameter."""
-    return text(statement.replace(":", "\\:"))
+    """The statement with its parts put in; a colon in it is not a parameter."""
+    return text(statement.replace("@fold", _FOLD).replace("@running", _RUNNING).replace(":", "\\:"))

@@ -1,7 +1,8 @@
-"""The decision: is this reading good enough to move this much of this person's money? Pure; whole fen, whole ppm.
+"""The decision: is this reading good enough to move this much of this person's money?
 
-What decides is expected loss: the chance that the plate is not the car's, times the amount held and the cost of a
-dispute, against the cost of a look by a person. A plate that is not the very text that was read never moves money.
+What decides is expected loss: the chance that the plate is not the car's, times the amount held and the cost
+of a dispute, against the cost of a look by a person. A plate that is not the very text that was read never
+moves money. Pure: whole fen and whole ppm.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def is_stranger(sighting: SightingFact, likely: Likely | None, rules: Rules) -> 
     if likely.ppm < rules.review_floor_ppm:
         return Reason(
             "not_registered",
-            f"{sighting.text} is not registered; the nearest registered plate is only {likely.ppm} ppm likely.",
+            f"{sighting.text} is not registered; the nearest registered plate is {likely.ppm} ppm likely.",
         )
     return None
 
@@ -89,8 +90,8 @@ def decide(sighting: SightingFact, likely: Likely, amount_fen: int, rules: Rules
     plate = likely.vehicle.plate
     sure = Reason(
         "sure",
-        f"Read {sighting.text}, registered, {sighting.colour}; the expected loss of {loss_fen} fen does not exceed "
-        f"the review cost of {rules.review_cost_fen} fen.",
+        f"Read {sighting.text}, registered, {sighting.colour}; the expected loss of {loss_fen} fen does not "
+        f"exceed the review cost of {rules.review_cost_fen} fen.",
     )
     if not doubts and sighting.text != plate:
         raise ValueError(f"{sighting.text} is not {plate}, yet nothing was doubted")
@@ -134,16 +135,16 @@ def _doubts(sighting: SightingFact, likely: Likely, loss_fen: int, rules: Rules)
         doubts.append(
             Reason(
                 "unsure_reading",
-                f"The reading is wrong with {sighting.wrong_ppm} ppm; more than {rules.auto_ceiling_ppm} ppm moves "
-                "no money.",
+                f"The reading is wrong with {sighting.wrong_ppm} ppm; above {rules.auto_ceiling_ppm} ppm no "
+                "money moves.",
             )
         )
     elif loss_fen > rules.review_cost_fen:
         doubts.append(
             Reason(
                 "unsure_reading",
-                f"Being wrong with {likely.wrong_ppm} ppm would cost {loss_fen} fen on average; a review costs "
-                f"{rules.review_cost_fen} fen.",
+                f"Being wrong with {likely.wrong_ppm} ppm would cost {loss_fen} fen on average; a review "
+                f"costs {rules.review_cost_fen} fen.",
             )
         )
     return doubts
@@ -153,7 +154,8 @@ def without_funds(decision: Decision, available_fen: int, rules: Rules) -> Decis
     """The same car, but no hold can be placed: a person is told, the pump stays shut."""
     poor = Reason(
         "insufficient_balance",
-        f"{format_yuan(available_fen)} yuan is available; a hold needs {format_yuan(rules.minimum_hold_fen)} yuan.",
+        f"{format_yuan(available_fen)} yuan is available; "
+        f"a hold needs {format_yuan(rules.minimum_hold_fen)} yuan.",
     )
     return Decision(
         outcome="review",

@@ -136,7 +136,8 @@ class SightingFact:
 
     wrong_ppm: chance that `text` is not the plate.
     pump: name of the pump where the car stands, or None (an entry camera).
-    evidence_frame, evidence_crop: sha256 of the pictures; detector_model, reader_model: sha256 of the weights.
+    evidence_frame, evidence_crop: sha256 of the pictures; detector_model, reader_model: sha256 of the
+    weights.
     """
 
     sighting_id: str
@@ -177,7 +178,8 @@ class Match:
     """Which account a sighting belongs to.
 
     plate, account_id: the registered plate; for a review only the suggestion.
-    wrong_ppm: chance that this plate is not the car's. expected_loss_fen: that chance of losing amount and dispute cost.
+    wrong_ppm: chance that this plate is not the car's. expected_loss_fen: that chance of losing amount and
+    dispute cost.
     joined: the sighting continues a stay that was known before.
     """
 
@@ -202,7 +204,8 @@ class Match:
 class Visit:
     """One stay of one vehicle on one forecourt; the unit of money.
 
-    opened_at, last_seen_at, left_at: when the car was seen. settled_at: when the sale ended, or the hold was released.
+    opened_at, last_seen_at, left_at: when the car was seen. settled_at: when the sale ended, or the hold was
+    released.
     end: why it is no longer open (captured, zero_sale, left_without_sale, stayed_too_long), or None.
     """
 
@@ -290,7 +293,8 @@ class MatchRow:
 class Review:
     """Something for a person.
 
-    kind: sighting, sale_without_visit, another_car_at_pump, cars_at_one_pump, amount_above_hold or payment_refused.
+    kind: sighting, sale_without_visit, another_car_at_pump, cars_at_one_pump, amount_above_hold or
+    payment_refused.
     amount_fen: the money in question.
     """
 

@@ -10,7 +10,10 @@ from typing import Any
 
 
 def body_hash(body: Any) -> str:
-    """SHA-256 (hex) over the body written in one fixed way; accepts dataclasses, mappings, sequences and plain values."""
+    """SHA-256 (hex) over the body written in one fixed way.
+
+    Accepts dataclasses, mappings, sequences and plain values.
+    """
     written = json.dumps(
         _plain(body), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
     )

@@ -1,4 +1,6 @@
-"""Triggers and the view of entries: what a constraint on one row cannot say. create_all makes them with the tables.
+"""Triggers and the view of entries: what a constraint on one row cannot say.
+
+create_all makes them together with the tables.
 
 Rows that are facts are never updated or deleted; rows that carry a state only move forward.
 """
@@ -101,9 +103,11 @@ GUARDS: tuple[Guard, ...] = (
 
 ENTRIES_VIEW = (
     "CREATE VIEW entries AS"
-    " SELECT id AS transfer_id, from_account AS ledger_account, -amount_fen AS amount_fen, recorded_at FROM transfers"
+    " SELECT id AS transfer_id, from_account AS ledger_account, -amount_fen AS amount_fen, "
+    "recorded_at FROM transfers"
     " UNION ALL"
-    " SELECT id AS transfer_id, to_account AS ledger_account, amount_fen AS amount_fen, recorded_at FROM transfers"
+    " SELECT id AS transfer_id, to_account AS ledger_account, amount_fen AS amount_fen, "
+    "recorded_at FROM transfers"
 )
 
 _REFUSE_FUNCTION = (

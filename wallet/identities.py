@@ -11,7 +11,10 @@ DeviceRole = Literal["camera", "pump"]
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A person who works with the service. locked_until: no login before this time, however right the password."""
+    """A person who works with the service.
+
+    locked_until: no login before this time, however right the password.
+    """
 
     id: str
     name: str

@@ -1,8 +1,8 @@
 """Double entry as arithmetic: wallets, holds, transfers and their fold. Knows no database.
 
-A transfer is one row with two legs: the amount leaves one ledger account and enters another. A hold moves no money:
-it only makes part of a wallet unavailable. A capture uses the bonus first and the driver's own money last, because
-the principal is what can be paid back longest.
+A transfer is one row with two legs: the amount leaves one ledger account and enters another. A hold moves no
+money: it only makes part of a wallet unavailable. A capture uses the bonus first and the driver's own money
+last, because the principal is what can be paid back longest.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Transfer:
     """Money on its way from one ledger account to another.
 
     name: chosen by whoever starts it, unique for ever.
-    account_id, wallet_version, wallet_after_fen: the wallet it touches, its number there, and the total afterwards.
+    account_id, wallet_version, wallet_after_fen: the wallet it touches, its number there, and the total
+    afterwards.
     """
 
     name: str

@@ -1,4 +1,7 @@
-"""Accounts and their vehicles. Every request that makes something carries a key; the same again gets the first answer."""
+"""Accounts and their vehicles.
+
+Every request that makes something carries a key; the same again gets the first answer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registered plates that a reading could be: the likely strings, and the keys of everything one position away."""
+"""Registered plates that a reading could be: the likely strings, and everything one position away."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ Positions = Sequence[Sequence[tuple[str, int]]]
 
 
 def keys_of(plate: str) -> list[str]:
-    """The plate with each position replaced by `_` in turn: two plates share a key when they differ in one place."""
+    """The plate with each position replaced by `_` in turn.
+
+    Two plates share a key when they differ in that place only.
+    """
     return [plate[:index] + ANY + plate[index + 1 :] for index in range(len(plate))]
 
 
 def likely_strings(positions: Positions, most: int = MOST_STRINGS) -> list[str]:
     """At most `most` strings made of the alternatives of each position, the most likely first.
 
-    positions: for each character of the plate (character, ppm), most likely first; a product of whole ppm ranks
-    the strings, so nothing is rounded.
+    positions: for each character of the plate (character, ppm), most likely first; a product of whole ppm
+    ranks the strings, so nothing is rounded.
     """
     usable = [[(char, ppm) for char, ppm in position if ppm > 0] for position in positions]
     if not usable or not all(usable):
@@ -29,7 +32,10 @@ def likely_strings(positions: Positions, most: int = MOST_STRINGS) -> list[str]:
 
 
 def _best_first(positions: list[list[tuple[str, int]]]) -> Iterator[str]:
-    """All strings in falling order of probability. The heap holds those that follow from one already given."""
+    """All strings in falling order of probability.
+
+    The heap holds those that follow from one already given.
+    """
     ranked = [sorted(position, key=lambda choice: (-choice[1], choice[0])) for position in positions]
     first = (0,) * len(ranked)
     heap = [(-_weight(ranked, first), first)]

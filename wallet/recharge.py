@@ -149,7 +149,8 @@ def _keep_in_suspense(
     balances.add_transfers(
         connection, (transfer,), (new_id(),), now, recharge_order_id=order.id if order is not None else None
     )
-    text = f"{format_yuan(payment.amount_fen)} yuan paid by {name} for order {payment.order_id} were not credited."
+    paid = format_yuan(payment.amount_fen)
+    text = f"{paid} yuan paid by {name} for order {payment.order_id} were not credited."
     item = Review(
         id=new_id(),
         kind="payment_refused",

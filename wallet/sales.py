@@ -73,7 +73,10 @@ def find_and_settle(connection: Connection, sale: Sale, new_id: NewId, now: date
 def settle_found(
     connection: Connection, sale: Sale, visit: Visit, new_id: NewId, now: datetime
 ) -> SaleResult | None:
-    """Settles a waiting sale on the visit found for it; None where that has ended or moved since we looked."""
+    """Settles a waiting sale on the visit found for it.
+
+    None where that has ended or moved since we looked.
+    """
     balances.lock_wallet(connection, visit.account_id)
     current = forecourt.find_visit(connection, visit.id)
     if current is None or current.state != "open" or current.pump != sale.pump:
@@ -224,7 +227,7 @@ def _ask(
 
 
 def authorise(connection: Connection, station: str, pump: str, now: datetime) -> Authorisation:
-    """What the pump may sell now: the hold of the newest car that stands there, if no other car came after it."""
+    """What the pump may sell now: the hold of the newest car there, if no other car came after it."""
     standing = [
         visit for visit in forecourt.open_visits_at(connection, station, pump) if visit.left_at is None
     ]
@@ -244,7 +247,10 @@ def waited_before(rules: Rules, now: datetime) -> datetime:
 def give_up_waiting(
     connection: Connection, station: str, sale_id: str, rules: Rules, new_id: NewId, now: datetime
 ) -> SaleResult | None:
-    """Looks for the visit of a waiting sale a last time, then hands it to a person; None where it waits no more."""
+    """Looks for the visit of a waiting sale a last time, then hands it to a person.
+
+    None where it waits no more.
+    """
     known = selling.find_sale(connection, station, sale_id)
     if known is None:
         return None

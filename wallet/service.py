@@ -54,8 +54,8 @@ def open_wallet(
 ) -> Wallet:
     """The wallet on this database, which must be durable.
 
-    A SQLite file without tables gets them; a PostgreSQL database must have been migrated. Raises DurabilityTooLow
-    or SchemaMissing. engine: used instead of making one from the URL.
+    A SQLite file without tables gets them; a PostgreSQL database must have been migrated. Raises
+    DurabilityTooLow or SchemaMissing. engine: used instead of making one from the URL.
     """
     if engine is None:
         engine = database.make_engine(database_url)
@@ -89,7 +89,7 @@ class Wallet:
         """Gives the connections back."""
         self.store.close()
 
-    # People and cars --------------------------------------------------------------------------------------------
+    # People and cars ----------------------------------------------------------------------------------------
 
     def open_account(self, name: str, phone: str | None, key: str, now: datetime) -> Account:
         """A new account with an empty wallet; the same key and body again get the first one."""
@@ -110,7 +110,10 @@ class Wallet:
         )
 
     def unbind_vehicle(self, plate: str, now: datetime) -> Vehicle:
-        """Ends the binding: no new hold from now on; a stay that has one is settled as usual. Raises VehicleUnknown."""
+        """Ends the binding: no new hold from now on; a stay that has one is settled as usual.
+
+        Raises VehicleUnknown.
+        """
         return self.store.write(lambda tx: people.unbind_vehicle(tx, plate, now))
 
     def vehicles(self, account_id: str) -> list[Vehicle]:
@@ -118,21 +121,24 @@ class Wallet:
         return self.store.read(lambda tx: people.vehicles(tx, account_id))
 
     def candidates(self, positions: Positions) -> list[Candidate]:
-        """Registered plates that this reading could be: the likely strings, and all one position away from the best.
+        """Registered plates that this reading could be: likely strings, and all one position off the best.
 
         positions: for each character of the plate (character, ppm), most likely first.
         """
         texts = likely_strings(positions)
         return self.store.read(lambda tx: people_rows.candidates_among(tx, texts))
 
-    # Money ------------------------------------------------------------------------------------------------------
+    # Money --------------------------------------------------------------------------------------------------
 
     def balance(self, account_id: str) -> Balance:
         """The wallet as its owner sees it; raises AccountUnknown."""
         return recharge.balance_of(self.store.read(lambda tx: balances.read_wallet(tx, account_id)))
 
     def statement(self, account_id: str, limit: int = 100, before: str | None = None) -> list[StatementLine]:
-        """Transfers of the wallet, newest first, older than the one with the id `before`; raises AccountUnknown."""
+        """Transfers of the wallet, newest first, older than the one with the id `before`.
+
+        Raises AccountUnknown.
+        """
         return self.store.read(lambda tx: people.statement(tx, account_id, limit, before))
 
     def create_recharge_order(
@@ -156,10 +162,10 @@ class Wallet:
         """Credits the wallet once, however often the channel tells us."""
         return self.store.write(lambda tx: recharge.channel_paid(tx, payment, self._new_id, now))
 
-    # The forecourt ----------------------------------------------------------------------------------------------
+    # The forecourt ------------------------------------------------------------------------------------------
 
     def arrive(self, sighting: SightingFact, posterior: Posterior, now: datetime) -> Arrival:
-        """Decides about a sighting once: its match, and the visit with its hold where the car is surely known."""
+        """Decides about a sighting once: its match, and visit and hold where the car is surely known."""
         visits.check_sighting(sighting, posterior)
         return self.store.write(
             lambda tx: visits.arrive(tx, sighting, posterior, self.rules, self._new_id, now)
@@ -179,7 +185,7 @@ class Wallet:
         return self.store.read(lambda tx: sales.authorise(tx, station, pump, now))
 
     def sweep(self, now: datetime) -> list[Visit]:
-        """Releases the holds of overdue visits and hands sales that waited too long to a person; gives those visits."""
+        """The overdue visits, whose holds are now released. Sales that waited too long go to a person."""
         left_before, opened_before = visits.overdue_before(self.rules, now)
         overdue = self.store.read(
             lambda tx: forecourt.overdue_visits(tx, left_before, opened_before, _SWEEP_MOST)
@@ -200,7 +206,7 @@ class Wallet:
             lambda tx: sales.give_up_waiting(tx, station, sale_id, self.rules, self._new_id, now)
         )
 
-    # What happened ----------------------------------------------------------------------------------------------
+    # What happened ------------------------------------------------------------------------------------------
 
     def matches(
         self,
@@ -213,7 +219,10 @@ class Wallet:
         limit: int = 100,
         before: str | None = None,
     ) -> list[MatchRow]:
-        """The operator's log, newest first. plate: as read or as matched; before: id of the last sighting shown."""
+        """The operator's log, newest first.
+
+        plate: as read or as matched; before: id of the last sighting shown.
+        """
         return self.store.read(
             lambda tx: matchlog.list_matches(
                 tx,

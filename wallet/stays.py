@@ -1,4 +1,7 @@
-"""Which stay a sighting continues, and whose stay a sale belongs to. Pure: works on what cameras and pumps said."""
+"""Which stay a sighting continues, and whose stay a sale belongs to.
+
+Pure: works on what cameras and pumps said.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +58,9 @@ Whose = Found | NotYet | TooMany
 def visit_for_sale(sale: Sale, visits: Sequence[Visit]) -> Whose:
     """Which of the open visits at the pump of a sale it belongs to.
 
-    The newest arrival whose stay covers the start of the sale. Where no stay does (the camera saw the plate only
-    after the nozzle was lifted), the one car that arrived before the end; two such cars cannot be told apart.
+    The newest arrival whose stay covers the start of the sale. Where no stay does (the camera saw the plate
+    only after the nozzle was lifted), the one car that arrived before the end; two such cars cannot be told
+    apart.
     """
     fitting = [visit for visit in visits if _fits(visit, sale.started_at, sale.ended_at)]
     covering = [visit for visit in fitting if visit.opened_at <= sale.started_at]

@@ -1,4 +1,7 @@
-"""The tables of the service. Every rule about money stands here again as a constraint; guards.py adds the triggers."""
+"""The tables of the service.
+
+Every rule about money stands here again as a constraint; guards.py adds the triggers.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
-# People and cars ------------------------------------------------------------------------------------------------
+# People and cars --------------------------------------------------------------------------------------------
 
 accounts = Table(
     "accounts",
@@ -127,7 +130,7 @@ idempotency_keys = Table(
     _at("created_at"),
 )
 
-# The ledger -----------------------------------------------------------------------------------------------------
+# The ledger -------------------------------------------------------------------------------------------------
 
 # The live balance of a wallet. Accounts that are only ever credited (stations, channels) have no such row.
 wallets = Table(
@@ -203,7 +206,7 @@ channel_payments = Table(
     ),
 )
 
-# The forecourt --------------------------------------------------------------------------------------------------
+# The forecourt ----------------------------------------------------------------------------------------------
 
 # A row to lock: sightings and sales of one pump are decided one after the other.
 pumps = Table(
@@ -450,7 +453,8 @@ transfers = Table(
     CheckConstraint("from_account <> to_account", name="two_accounts"),
     CheckConstraint("wallet_after_fen >= 0", name="wallet_after_not_negative"),
     CheckConstraint(
-        "(account_id IS NULL) = (wallet_version IS NULL) AND (account_id IS NULL) = (wallet_after_fen IS NULL)",
+        "(account_id IS NULL) = (wallet_version IS NULL) AND (account_id IS NULL) = "
+        "(wallet_after_fen IS NULL)",
         name="wallet_transfer_is_numbered",
     ),
 )
@@ -506,7 +510,7 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 
-# Who may do what ------------------------------------------------------------------------------------------------
+# Who may do what --------------------------------------------------------------------------------------------
 
 operators = Table(
     "operators",

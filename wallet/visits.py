@@ -1,4 +1,4 @@
-"""Cars that arrive and leave: sighting, match, visit and hold in one transaction; holds that nobody used are released."""
+"""Cars that arrive and leave: sighting, match, visit and hold are written in one transaction."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _known_car(setting: _Setting, likely: decide.Likely, wallet: Wallet) -> Arri
 
 
 def _join(setting: _Setting, stay: Visit, *, newest: bool) -> None:
-    """Adds the sighting to a known stay: when and where the car was seen, and that it has not left after all."""
+    """Adds the sighting to a known stay: where the car was seen, and that it has not left after all."""
     sighting = setting.sighting
     is_latest = sighting.last_seen_at >= stay.last_seen_at
     left_at = stay.left_at
@@ -153,7 +153,7 @@ def _join(setting: _Setting, stay: Visit, *, newest: bool) -> None:
 
 
 def _end_overstays(setting: _Setting, known: Sequence[Visit], wallet: Wallet) -> Wallet:
-    """Releases the holds of earlier stays that are longer than any stay may be; gives the wallet as it is then."""
+    """The wallet, once holds of earlier stays that are longer than any stay may be are released."""
     opened_before = setting.sighting.first_seen_at - timedelta(seconds=setting.rules.longest_stay_s)
     for visit in known:
         if visit.state == "open" and visit.opened_at < opened_before:
@@ -293,7 +293,8 @@ def _settle_waiting(setting: _Setting, visit_id: str) -> None:
 def depart(connection: Connection, sighting_id: str, left_at: datetime, now: datetime) -> Visit | None:
     """The visit of a car that has left the picture, or None where it had none.
 
-    Only the latest sighting of a visit can end its stay: a car that leaves the entry camera drives to its pump.
+    Only the latest sighting of a visit can end its stay: a car that leaves the entry camera drives to its
+    pump.
     """
     sighting = forecourt.find_sighting(connection, sighting_id)
     if sighting is None:

@@ -1,4 +1,7 @@
-"""The history of the tables (Alembic). `upgrade` brings a database to this version, `check` says what differs."""
+"""The history of the tables (Alembic).
+
+`upgrade` brings a database to this version, `check` says what differs.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from wallet.tables import metadata
 _POSTGRESQL_LOCK = 7_528_359
 
 
-class SchemaDiffers(Exception):  # noqa: N818  the tree of errors.py names what is wrong, not that it is an error
+class SchemaDiffers(Exception):  # noqa: N818
     """The tables are not those of this version."""
 
     code = "schema_differs"
@@ -32,8 +35,8 @@ class SchemaDiffers(Exception):  # noqa: N818  the tree of errors.py names what 
 def upgrade(engine: Engine) -> None:
     """Brings the database to the newest version, in one transaction; does nothing where it is there already.
 
-    Tables that were made without a history (by `open_wallet` on a fresh SQLite file) are taken over where they are
-    those of this version, else SchemaDiffers is raised and nothing has changed.
+    Tables that were made without a history (by `open_wallet` on a fresh SQLite file) are taken over where
+    they are those of this version, else SchemaDiffers is raised and nothing has changed.
     """
     with engine.connect() as plain:
         connection = plain.execution_options(platepay_writes=True)
@@ -78,7 +81,7 @@ def head() -> str | None:
 
 
 def differences(connection: Connection) -> list[str]:
-    """What tables, columns, indexes and unique constraints have that this version's do not, or the other way round."""
+    """What tables, columns and indexes have that this version's do not, or the other way round."""
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     return [str(difference) for difference in compare_metadata(context, metadata)]
 

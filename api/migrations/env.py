@@ -1,4 +1,4 @@
-"""Run by Alembic: migrates the connection it was handed, or the database of PLATEPAY_DATABASE_URL for developers."""
+"""Run by Alembic: migrates the connection it was handed, or the one of PLATEPAY_DATABASE_URL."""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""The only SQL of the service: each module reads and writes rows for one idea. Functions take an open connection."""
+"""The only SQL of the service: each module reads and writes rows for one idea.
+
+Functions take an open connection.
+"""

@@ -148,7 +148,8 @@ def _check_postgresql(connection: Connection) -> None:
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
     """Adds a row unless one with the same primary or unique key is there; says whether it was added.
 
-    On PostgreSQL this waits for another transaction that is adding the same key, so the caller sees its outcome.
+    On PostgreSQL this waits for another transaction that is adding the same key, so the caller sees its
+    outcome.
     """
     if connection.dialect.name == "sqlite":
         statement: Any = sqlite.insert(table).values(**values).on_conflict_do_nothing()

@@ -31,7 +31,10 @@ def list_operators(connection: Connection) -> list[Operator]:
 
 
 def set_password(connection: Connection, name: str, password_hash: str) -> bool:
-    """Replaces the hash, unlocks, and removes the operator's sessions; says whether there is such an operator."""
+    """Replaces the hash, unlocks, and removes the operator's sessions.
+
+    Says whether there is such an operator.
+    """
     operator = find_operator(connection, name, lock=True)
     if operator is None:
         return False

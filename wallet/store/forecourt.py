@@ -22,7 +22,7 @@ def lock_pump(connection: Connection, station: str, pump: str) -> None:
     ).one()
 
 
-# Sightings and their matches ------------------------------------------------------------------------------------
+# Sightings and their matches --------------------------------------------------------------------------------
 
 
 def add_sighting(connection: Connection, sighting: SightingFact, body: str, now: datetime) -> bool:
@@ -149,7 +149,7 @@ def departure_of(connection: Connection, sighting_id: str) -> datetime:
     return found
 
 
-# Visits ---------------------------------------------------------------------------------------------------------
+# Visits -----------------------------------------------------------------------------------------------------
 
 
 def add_visit(connection: Connection, visit: Visit) -> None:
@@ -263,7 +263,7 @@ def list_visits(
     return [visit_from(row) for row in connection.execute(query)]
 
 
-# Rows as values -------------------------------------------------------------------------------------------------
+# Rows as values ---------------------------------------------------------------------------------------------
 
 
 def sighting_from(row: Row[tuple[object, ...]]) -> SightingFact:

@@ -22,7 +22,10 @@ def list_matches(
     limit: int,
     before: str | None,
 ) -> list[MatchRow]:
-    """Decisions, newest first; `plate` finds what was read and what was matched, `before` is a sighting's id."""
+    """Decisions, newest first.
+
+    `plate` finds what was read and what was matched, `before` is a sighting's id.
+    """
     query = select(matches).order_by(matches.c.decided_at.desc(), matches.c.sighting_id.desc()).limit(limit)
     if plate is not None or station is not None:
         query = query.join(sightings, sightings.c.id == matches.c.sighting_id)

@@ -17,7 +17,7 @@ from wallet.tables import accounts, idempotency_keys, plate_keys, vehicles, wall
 def claim_key(
     connection: Connection, scope: str, key: str, body: str, answer_id: str, now: datetime
 ) -> str | None:
-    """None where the key is new; the id of the first answer where the same body came before; else KeyReused."""
+    """None where the key is new, else the id of the first answer; raises KeyReused for another body."""
     if insert_new(
         connection,
         idempotency_keys,
@@ -111,7 +111,7 @@ def vehicles_of(connection: Connection, account_id: str) -> list[Vehicle]:
 
 
 def candidates_among(connection: Connection, texts: Sequence[str]) -> list[Candidate]:
-    """Bound plates that are one of `texts` (in that order), then those one position away from the first of them.
+    """Bound plates among `texts`, in that order, then those one position away from the first text.
 
     Two look-ups by index, however many plates are registered.
     """
