@@ -1,0 +1,156 @@
+"""The command line: `platepay --help`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.commands.failures import readable_failures
+
+app = typer.Typer(
+    name="platepay",
+    help="Pay for fuel by plate (车牌付): read the plate, hold on arrival, take the exact amount at the pump.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+bench = typer.Typer(
+    help="Measure this machine; every figure is printed, none is asserted.", no_args_is_help=True
+)
+operator = typer.Typer(help="The people who may see the match log.", no_args_is_help=True)
+device = typer.Typer(help="The cameras and pumps that may speak to the service.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+app.add_typer(operator, name="operator")
+app.add_typer(device, name="device")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+EngineOption = Annotated[str, typer.Option(help="auto, openvino or onnx: what runs the networks.")]
+CamerasOption = Annotated[Path, typer.Option("--cameras", help="The file that names the cameras.")]
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option(help="End when the last car has left; start no page.")] = False,
+    json: JsonOption = False,
+    port: Annotated[int, typer.Option(help="Port of the service on loopback; 0 takes a free one.")] = 0,
+) -> None:
+    """Run a small forecourt: real service, real camera worker, real RTSP stream, simulated cars and pumps."""
+    from api.demo.run import run_demo
+
+    raise typer.Exit(run_demo(headless=headless, as_json=json, port=port))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; PLATEPAY_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; PLATEPAY_PORT.")] = None,
+) -> None:
+    """Run the service: HTTP interface and operator page."""
+    from api.commands.serve import serve as run
+
+    run(host, port)
+
+
+@app.command()
+def watch(
+    camera: Annotated[str, typer.Option("--camera", help="Name of the camera in the file.")],
+    cameras: CamerasOption = Path("cameras.toml"),
+    engine: EngineOption = "auto",
+) -> None:
+    """Watch one camera and hand its sightings to the service, or print them where the file names none."""
+    from api.commands.watch import watch as run
+
+    raise typer.Exit(run(cameras, camera, engine))
+
+
+@app.command()
+def read(
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    json: JsonOption = False,
+    crops: Annotated[bool, typer.Option(help="Each picture is an already cut plate.")] = False,
+    engine: EngineOption = "auto",
+) -> None:
+    """Read the plates in pictures."""
+    from api.commands.read import read as run
+
+    raise typer.Exit(run(paths, as_json=json, crops=crops, engine=engine))
+
+
+@app.command()
+def evaluate(
+    labels: Annotated[Path, typer.Argument(help="labels.csv of a folder of labelled pictures.")],
+    json: JsonOption = False,
+    crops: Annotated[bool, typer.Option(help="The pictures are already cut plates.")] = False,
+    engine: EngineOption = "auto",
+) -> None:
+    """Score the recogniser on labelled pictures: exact plates, coverage at a given error, 95 % intervals."""
+    from api.commands.evaluate import evaluate as run
+
+    run(labels, as_json=json, crops=crops, engine=engine)
+
+
+@app.command()
+def audit(json: JsonOption = False) -> None:
+    """Prove the ledger: every sum, balance and hold; exit 1 and the first bad row where it does not hold."""
+    from api.commands.audit import audit as run
+
+    raise typer.Exit(run(as_json=json))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the tables of this version."""
+    from api.commands.serve import migrate as run
+
+    run()
+
+
+@bench.command("watch")
+def bench_watch(
+    seconds: Annotated[int, typer.Option(min=10, help="Length of the measured stream.")] = 60,
+    json: JsonOption = False,
+    engine: EngineOption = "auto",
+) -> None:
+    """One 720p camera at 10 frames a second: memory and CPU of worker and service, time of each stage."""
+    from api.commands.bench_watch import bench_watch as run
+
+    run(seconds=seconds, as_json=json, engine=engine)
+
+
+@operator.command("add")
+def operator_add(
+    name: Annotated[str, typer.Argument(help="The name the operator logs in with.")],
+    password_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the password; without it you are asked.")
+    ] = None,
+) -> None:
+    """Create an operator."""
+    from api.commands.access import add_operator
+
+    add_operator(name, password_file)
+
+
+@device.command("add")
+def device_add(
+    name: Annotated[str, typer.Argument(help="The device's id, unique in the service.")],
+    role: Annotated[str, typer.Option(help="camera or pump.")],
+    station: Annotated[str, typer.Option(help="The station it stands at and speaks for.")],
+) -> None:
+    """Register a camera or pump and print the key it signs with."""
+    from api.commands.access import add_device
+
+    add_device(name, role, station)
+
+
+def main() -> None:
+    """Entry point: expected failures become one line on stderr and exit code 2."""
+    with readable_failures():
+        app(prog_name="platepay")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

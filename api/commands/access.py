@@ -1,0 +1,64 @@
+"""`platepay operator add` and `platepay device add`."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api.commands.failures import CommandError
+from api.settings import read_settings
+
+if TYPE_CHECKING:
+    from api.wiring import Services
+
+
+def add_operator(name: str, password_file: Path | None) -> None:
+    """Create an operator with the password of the file, or one that is asked for."""
+    password = _read_password(password_file)
+    with _services() as services:
+        services.operators.add(name, password)
+    sys.stdout.write(f"operator {name} may log in\n")
+
+
+def add_device(name: str, role: str, station: str) -> None:
+    """Register a device and print its key; the key is not stored and can be printed again only by renewing it."""
+    from api.keys import device_key, server_secret
+
+    if role not in ("camera", "pump"):
+        raise CommandError(f"--role is camera or pump, not {role!r}")
+    with _services() as services:
+        device = services.access.add_device(name, role, station, services.clock())
+        key = device_key(server_secret(services.settings), device.id, device.key_version)
+    sys.stdout.write(key + "\n")
+
+
+@contextmanager
+def _services() -> Iterator[Services]:
+    from api.wiring import build_services
+
+    services = build_services(read_settings())
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+def _read_password(file: Path | None) -> str:
+    if file is None:
+        if not sys.stdin.isatty():
+            raise CommandError("give --password-file where there is no terminal to ask at")
+        password = getpass.getpass("password: ")
+        if getpass.getpass("once more: ") != password:
+            raise CommandError("the two passwords differ; nothing was changed")
+        return password
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise CommandError(f"{file}: cannot be read ({error.strerror})") from error
+    if not lines or not lines[0]:
+        raise CommandError(f"{file}: its first line is empty; write the password there")
+    return lines[0]
