@@ -12,7 +12,7 @@ from api.commands.failures import readable_failures
 
 app = typer.Typer(
     name="platepay",
-    help="Pay for fuel by plate (车牌付): read the plate, hold on arrival, take the exact amount at the pump.",
+    help="Pay for fuel by plate (车牌付): read the plate, hold on arrival, take what the pump sold.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

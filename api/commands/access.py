@@ -25,7 +25,7 @@ def add_operator(name: str, password_file: Path | None) -> None:
 
 
 def add_device(name: str, role: str, station: str) -> None:
-    """Register a device and print its key; the key is not stored and can be printed again only by renewing it."""
+    """Register a device and print its key, which is derived from the server secret and stored nowhere."""
     from api.keys import device_key, server_secret
 
     if role not in ("camera", "pump"):
