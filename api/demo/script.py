@@ -60,7 +60,8 @@ CUSTOMERS = (
 CARS = (
     Car("plate too dirty to be sure", "浙A5H27K", "blue", "3", 2.0, 10.5, "95", Decimal("40.00"), "review",
         covered=(4,)),
-    Car("not a customer", "鲁Q4D635", "blue", "2", 3.0, 9.0, "92", Decimal("20.00"), "no money", "not_registered"),
+    Car("not a customer", "鲁Q4D635", "blue", "2", 3.0, 9.0, "92", Decimal("20.00"), "no money",
+        "not_registered"),
     Car("registered car", "粤B8K562", "blue", "1", 3.5, 10.0, "92", Decimal("31.25"), "captured"),
     Car("nose to tail, in front", "京AD12379", "green", "4", 12.0, 18.5, "98", Decimal("18.40"), "captured"),
     Car("nose to tail, behind", "沪C7N318", "blue", "2", 12.8, 19.0, "95", Decimal("27.03"), "captured"),

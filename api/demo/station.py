@@ -1,4 +1,4 @@
-"""A station of its own for the demo and the benchmark: the service, one camera worker, devices, an operator."""
+"""A station for the demo and the benchmark: the service, one camera worker, devices, an operator."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class DemoStation:
         self.http.headers["Authorization"] = f"Bearer {answer['token']}"
 
     def welcome(self, customer: Customer) -> str:
-        """Open the customer's account, bind the plate, recharge through the sandbox; gives the account's id."""
+        """Open an account, bind the plate, recharge through the sandbox; gives the account's id."""
         account = self._answer("POST", "/v1/accounts", {"name": customer.name}, key=f"open-{customer.plate}")
         account_id = str(account["account_id"])
         self._answer(
