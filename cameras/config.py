@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from cameras.errors import BadValue, ConfigMissing, ConfigUnreadable, DuplicateN
 
 LIVE_SCHEMES = ("rtsp", "rtsps", "http", "https")
 SERVICE_SCHEMES = ("http", "https")
+
+NAME = re.compile(r"[\w.\-]{1,64}")
 
 Point = tuple[float, float]
 
@@ -139,6 +142,15 @@ class Block:
             raise BadValue(self.name, key, f"must be text that is not empty, not {value!r}")
         return value.strip()
 
+    def name_text(self, key: str) -> str:
+        """A name as the service takes it."""
+        value = self.text(key)
+        if not NAME.fullmatch(value):
+            raise BadValue(
+                self.name, key, f"must be letters, digits, '.', '_' or '-', at most 64 of them, not {value!r}"
+            )
+        return value
+
     def number(self, key: str, default: float, low: float, high: float) -> float:
         value = self.optional_number(key, low, high)
         return default if value is None else value
@@ -191,11 +203,9 @@ def parse_service(raw: Mapping[str, Any], folder: Path, environment: Mapping[str
     block = Block("[service]", raw, {"url", "device", "key", "key_env", "key_file"})
     url = block.text("url").rstrip("/")
     check_url(block, "url", url, SERVICE_SCHEMES)
-    device = block.text("device")
-    if not device.isascii() or not device.isprintable():
-        raise BadValue(
-            block.name, "device", f"must be plain ASCII without spaces at its ends, not {device!r}"
-        )
+    device = block.name_text("device")
+    if not device.isascii():
+        raise BadValue(block.name, "device", f"must be plain ASCII, not {device!r}")
     ways = [key for key in ("key", "key_env", "key_file") if block.has(key)]
     if len(ways) != 1:
         given = " and ".join(ways) if ways else "none of them"
@@ -225,7 +235,7 @@ def read_key(block: Block, way: str, folder: Path, environment: Mapping[str, str
 def parse_camera(where: str, raw: Mapping[str, Any], folder: Path) -> CameraConfig:
     known = {*CameraConfig.__dataclass_fields__} - {"zones"} | {"zone"}
     block = Block(where, raw, known)
-    name = block.text("name")
+    name = block.name_text("name")
     block.name = f"camera {name!r}"
     zones: list[ZoneConfig] = []
     for number, table in enumerate(block.tables("zone"), start=1):
@@ -235,7 +245,7 @@ def parse_camera(where: str, raw: Mapping[str, Any], folder: Path) -> CameraConf
         zones.append(zone)
     return CameraConfig(
         name=name,
-        station=block.text("station"),
+        station=block.name_text("station"),
         url=parse_source(block, folder),
         frames_per_second=block.number("frames_per_second", 10.0, 0.1, 120.0),
         reentry_s=block.number("reentry_s", 45.0, 0.0, 86_400.0),
@@ -271,7 +281,7 @@ def check_url(block: Block, key: str, url: str, schemes: tuple[str, ...]) -> Non
 
 def parse_zone(where: str, raw: Mapping[str, Any]) -> ZoneConfig:
     block = Block(where, raw, {"name", "polygon"})
-    name = block.text("name")
+    name = block.name_text("name")
     block.name = f"{where} ({name!r})"
     polygon = block.raw("polygon")
     if not isinstance(polygon, list) or len(polygon) < 3:

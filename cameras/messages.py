@@ -16,6 +16,7 @@ from vision.types import Position, Sighting
 
 PPM = 1_000_000
 LIKELY_CHARACTERS = 5
+DETAIL_LENGTH = 400
 SIGHTINGS_PATH = "/v1/sightings"
 DEPARTURES_PATH = "/v1/departures"
 
@@ -94,6 +95,11 @@ def quoted(name: str) -> str:
     return quote(name, safe="")
 
 
+def plain(text: str) -> str:
+    """The text on one line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def health_message(health: CameraHealth, station: str) -> Message:
     """The body of POST /v1/cameras/{camera}/health."""
     return {
@@ -106,7 +112,7 @@ def health_message(health: CameraHealth, station: str) -> Message:
         "last_frame_at": None if health.last_frame_at is None else rfc3339(health.last_frame_at),
         "width": health.width,
         "height": health.height,
-        "detail": health.detail[:500],
+        "detail": plain(health.detail)[:DETAIL_LENGTH],
     }
 
 
