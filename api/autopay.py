@@ -1,4 +1,4 @@
-"""From a camera's sighting to a decision about money: candidates, posterior, arrival; answered after the commit."""
+"""From a camera's sighting to a decision about money: candidates, posterior, arrival."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Autopay:
         self._clock = clock
 
     def arrive(self, message: SightingMessage) -> Arrival:
-        """The decision, once match, visit, hold and event are on disk. The same sighting again gets the first one.
+        """The decision, once match, visit, hold and event are on disk; the same again gets the first.
 
         Raises EvidenceMissing, and KeyReused where the same id came with another body.
         """

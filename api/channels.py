@@ -1,4 +1,4 @@
-"""Payment channels: whoever says that money has come in must prove it, the sandbox no less than a real one."""
+"""Payment channels: whoever says that money has come in must prove it, the sandbox like a real one."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Channel(Protocol):
         """As it stands in the address of its callbacks and in recharge orders."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> ChannelPayment:
-        """The payment a callback tells of, once its signature, time and nonce were checked by the channel's scheme.
+        """The payment a callback tells of, once it was checked by the channel's scheme.
 
         headers: names in lower case. Raises BadCallbackSignature, StaleCallback, ReplayedCallback, NotJson.
         """
 
 
 class SandboxChannel:
-    """Signs and checks as WeChat Pay does (timestamp, nonce and body, each with a line feed), with HMAC-SHA256."""
+    """Signs timestamp, nonce and body, each with a line feed, as WeChat Pay does, but with HMAC-SHA256."""
 
     name = "sandbox"
 
@@ -66,7 +66,7 @@ class SandboxChannel:
         nonce = headers.get(NONCE_HEADER.lower(), "")
         given = headers.get(SIGNATURE_HEADER.lower(), "")
         if not (timestamp.isdigit() and nonce and given):
-            raise BadCallbackSignature(channel=self.name, reason="a signature header is missing or no number")
+            raise BadCallbackSignature(channel=self.name, reason="a header is missing or malformed")
         if not hmac.compare_digest(self._signature(body, timestamp, nonce).encode(), given.encode()):
             raise BadCallbackSignature(channel=self.name, reason="the signature does not fit")
         seconds_off = abs(int(now.timestamp()) - int(timestamp))
@@ -88,7 +88,7 @@ class SandboxChannel:
         )
 
     def transaction_id(self, order_id: str, amount_fen: int) -> str:
-        """The channel's number for paying that much for an order: the same however often the payer presses."""
+        """The channel's number for paying that much for an order, the same however often one presses."""
         return f"sandbox-{order_id.replace('-', '')}-{amount_fen}"
 
     def _signature(self, body: bytes, timestamp: str, nonce: str) -> str:

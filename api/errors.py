@@ -10,6 +10,8 @@ ApiError
     StaleCallback, ReplayedCallback                                    payment channels
 """
 
+# ruff: noqa: N818  a name says what is wrong; that it is an error the table says
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class EvidenceStore:
     def put(self, sha256: str, content: bytes) -> bool:
         """Keep a picture; True where it is new. It is on disk when this returns.
 
-        Raises EvidenceDiffers where the bytes do not have that SHA-256, EvidenceNotJpeg where they are no JPEG.
+        Raises EvidenceDiffers where the bytes have another SHA-256, EvidenceNotJpeg where they are no JPEG.
         """
         found = hashlib.sha256(content).hexdigest()
         if found != sha256:

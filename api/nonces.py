@@ -38,8 +38,8 @@ class RedisNonces:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def use(self, scope: str, nonce: str, now: datetime) -> bool:  # noqa: ARG002  # Redis expires by its own clock
-        """True exactly once for each nonce of a scope. Raises NoncesUnavailable where Redis does not answer."""
+    def use(self, scope: str, nonce: str, now: datetime) -> bool:  # noqa: ARG002
+        """True exactly once for each nonce of a scope. Raises NoncesUnavailable when Redis is lost."""
         try:
             return bool(self._client.set(f"platepay:nonce:{scope}:{nonce}", "1", nx=True, ex=KEEP_S))
         except redis.RedisError as error:

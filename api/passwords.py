@@ -1,4 +1,4 @@
-"""Argon2id password hashes, worked out by a few threads only: each costs tens of milliseconds and megabytes."""
+"""Argon2id password hashes, worked out by few threads: each costs tens of milliseconds and megabytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 256
 
 
-class PasswordTooShort(ValueError):
+class PasswordTooShort(ValueError):  # noqa: N818
     """The new password has fewer than SHORTEST_PASSWORD characters, or more than LONGEST_PASSWORD."""
 
     code = "password_too_short"
@@ -40,7 +40,7 @@ class Passwords:
         """A hash to store. Raises PasswordTooShort."""
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
             raise PasswordTooShort(
-                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, this has {len(password)}"
+                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, not {len(password)}"
             )
         return self._pool.submit(self._hasher.hash, password).result()
 

@@ -35,7 +35,7 @@ class ProblemResponse(JSONResponse):
 
 
 def problem_response(error: Exception, request_id: str | None = None, **more: object) -> ProblemResponse:
-    """The answer for an error of the table; an error outside it becomes internal_error, saying nothing of it."""
+    """The answer for an error of the table; any other becomes internal_error and tells nothing."""
     row = problem_for(error)
     if row is None:
         error = InternalError()

@@ -57,7 +57,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 
 
 def refusals(*kinds: type[Exception]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses for these errors and for internal_error, grouped by status, an example for each code."""
+    """OpenAPI responses for these errors and internal_error: by status, with an example for each code."""
     found: dict[int | str, dict[str, Any]] = {}
     for kind in (*kinds, InternalError):
         row = PROBLEMS[kind]

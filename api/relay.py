@@ -1,7 +1,7 @@
 """From the outbox in the database to the Redis Stream `platepay:events`, at least once.
 
-An event is marked as handed on after Redis has it; a crash between the two hands it on twice. A consumer keeps
-the event's id with what it does, or does something harmless to repeat. docs/events.md has an example.
+An event is marked as handed on after Redis has it; a crash between the two hands it on twice. A consumer
+keeps the event's id with what it does, or does something harmless to repeat. docs/http.md has an example.
 """
 
 from __future__ import annotations

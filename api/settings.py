@@ -21,7 +21,7 @@ NOT_OURS = ("PLATEPAY_REQUIRE_", "PLATEPAY_TEST_")
 SHORTEST_SECRET = 32
 
 
-class BadSettings(Exception):
+class BadSettings(Exception):  # noqa: N818
     """The environment cannot be used. problems: one sentence each, naming the variable and what to do."""
 
     code = "bad_settings"

@@ -16,14 +16,7 @@ from api.evidence import EvidenceStore
 from api.janitor import Rounds
 from api.keys import channel_key, server_secret
 from api.metrics import Metrics
-
-try:
-    from api.migrations.run import upgrade
-except ImportError:
-
-    def upgrade(url): ...
-
-
+from api.migrations import upgrade
 from api.nonces import DatabaseNonces, NonceStore, RedisNonces, connect_redis
 from api.passwords import Passwords
 from api.relay import Relay
@@ -32,7 +25,7 @@ from api.settings import Settings
 from wallet.access import Access, CameraStatus
 from wallet.rules import Rules
 from wallet.service import Wallet, open_wallet
-from wallet.store.database import check_durability
+from wallet.store.database import check_durability, make_engine
 
 RELAY_EVERY_S = 0.5
 BACKLOG_COUNTED = 1_000
@@ -104,7 +97,7 @@ class Services:
         self.metrics.tell_camera(camera, message.state)
 
     def check_ready(self, now: datetime) -> None:
-        """A write that is on disk when this returns. Raises WalletError or a database error where it is not."""
+        """A write that is on disk when this returns; raises what the wallet or the database raises."""
         check_durability(self.wallet.engine)
         self.access.use_nonce("readyz", secrets.token_hex(16), now, now + timedelta(seconds=1))
 
@@ -119,9 +112,15 @@ class Services:
 
 def open_database(settings: Settings) -> Wallet:
     """The wallet on the configured database, brought to this version's tables first."""
+    rules = Rules(**settings.rule_overrides())
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    upgrade(settings.database_url)
-    return open_wallet(settings.database_url, Rules(**settings.rule_overrides()))
+    engine = make_engine(settings.database_url)
+    try:
+        upgrade(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return open_wallet(settings.database_url, rules, engine=engine)
 
 
 def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Services:

@@ -78,7 +78,7 @@ class DrawnRow:
     def _money(classes: str, label: str, amount: str) -> ui.label:
         with ui.element("div").classes(f"pp-money {classes}"):
             ui.label(label).classes("pp-money-label")
-            return ui.label(amount).style("display: inline")
+            return ui.label(amount).classes("pp-amount")
 
     def tell(self, row: Row) -> None:
         """Take over what has changed since the row was drawn: the visit and the money."""

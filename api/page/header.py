@@ -14,16 +14,16 @@ def show_top(operator_name: str) -> ui.label:
     """The bar; returns the label that tells how fresh the page is."""
     with ui.element("header").classes("pp-top"):
         with ui.element("div").classes("pp-brand"):
-            ui.label("车牌付").style("display: inline")
-            ui.label("Platepay · 识别记录 Match log").classes("pp-brand-en").style("display: inline")
+            ui.label("车牌付")
+            ui.label("Platepay · 识别记录 Match log").classes("pp-brand-en")
         ui.element("div").classes("pp-grow")
         with ui.element("div").classes("pp-live").props('role="status"'):
             ui.element("span").classes("pp-dot")
             live = ui.label("实时 Live")
         ui.label(operator_name).classes("pp-who")
-        with ui.element("form").props('method="post" action="/operator/logout"'):
-            with ui.element("button").classes("pp-out").props('type="submit"'):
-                ui.label("退出 Log out")
+        form = ui.element("form").props('method="post" action="/operator/logout"')
+        with form, ui.element("button").classes("pp-out").props('type="submit"'):
+            ui.label("退出 Log out")
     return live
 
 

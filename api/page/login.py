@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -17,31 +18,13 @@ HOME = "/operator/"
 LOGIN = "/operator/login"
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+    ),
     "Referrer-Policy": "same-origin",
 }
 
-FORM = """<!doctype html>
-<html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>车牌付 Platepay · 登录</title><style>
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: #f4f6f9; color: #16202c;
-  font: 15px/1.5 "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "Segoe UI", sans-serif; }}
-main {{ width: min(360px, 88vw); background: #fff; border: 1px solid #e3e8ee; border-radius: 14px; padding: 30px 30px 34px;
-  box-shadow: 0 10px 30px rgba(14, 34, 56, .07); }}
-h1 {{ font-size: 22px; margin: 0 0 2px; }} h1 span {{ color: #5b6b7d; font-weight: 400; font-size: 16px; }}
-p.lead {{ margin: 0 0 20px; color: #5b6b7d; font-size: 13.5px; }}
-label {{ display: block; font-size: 13px; color: #5b6b7d; margin: 14px 0 5px; }}
-input {{ width: 100%; box-sizing: border-box; font: inherit; padding: 10px 12px; border: 1px solid #c6d0db; border-radius: 8px; }}
-input:focus {{ outline: 3px solid #bcd8f8; border-color: #0f5fbf; }}
-button {{ width: 100%; margin-top: 22px; font: inherit; font-weight: 600; padding: 11px; border: 0; border-radius: 8px;
-  background: #0f5fbf; color: #fff; cursor: pointer; }} button:hover {{ background: #0c4f9f; }}
-.wrong {{ background: #fdeceb; color: #b3261e; border-radius: 8px; padding: 9px 12px; font-size: 13.5px; margin: 0 0 4px; }}
-</style></head><body><main><h1>车牌付 <span>Platepay</span></h1><p class="lead">识别记录 · operator log</p>
-{message}<form method="post" action="/operator/login">
-<label for="name">用户名 Name</label><input id="name" name="name" value="{name}" autocomplete="username" required autofocus>
-<label for="password">密码 Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required>
-<button type="submit">登录 Log in</button></form></main></body></html>"""
+FORM = Path(__file__).with_name("login.html").read_text(encoding="utf-8")
 
 
 @router.get("/login")
@@ -105,5 +88,7 @@ def _from_here(request: Request) -> bool:
 def _form(message: str = "", name: str = "", status: int = 200) -> HTMLResponse:
     shown = f'<p class="wrong" role="alert">{html.escape(message)}</p>' if message else ""
     return HTMLResponse(
-        FORM.format(message=shown, name=html.escape(name, quote=True)), status_code=status, headers=HEADERS
+        FORM.replace("<!-- message -->", shown).replace("<!-- name -->", html.escape(name, quote=True)),
+        status_code=status,
+        headers=HEADERS,
     )

@@ -1,4 +1,4 @@
-"""Puts the operator page on the service: the login as plain routes, the log as a NiceGUI page below /operator."""
+"""Puts the operator page on the service: the login as plain routes, the log as a NiceGUI page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class HandServices:
 
 
 def mount_page(app: FastAPI, services: Services) -> None:
-    """Mount login and log. NiceGUI keeps one app a process: the app mounted last is the one that serves it."""
+    """Mount login and log. NiceGUI keeps one app a process: the one mounted last serves it."""
     app.include_router(login.router)
     app.add_middleware(HandServices, services=services)
 

@@ -68,7 +68,7 @@ class LogQueries:
         self._found: dict[str, MatchRow] = {}
 
     def rows(self, wanted: Filter, limit: int) -> list[Row]:
-        """The newest rows that fit. A part of a plate is looked for in the newest SCANNED rows that else fit."""
+        """The newest rows that fit. A part of a plate is sought in the newest SCANNED of the others."""
         found = self._matches(wanted, limit)
         self._found = {row.sighting.sighting_id: row for row in found}
         return [to_row(row, self._name(row.match.account_id), self._zone) for row in found]

@@ -23,6 +23,16 @@ VISIT_ENDS = {
 }
 COLOURS = {"blue": "蓝牌", "green": "绿牌", "yellow": "黄牌", "white": "白牌", "black": "黑牌"}
 UNREADABLE = "无法识别"
+REASONS = {
+    "sure": "把握充分",
+    "not_readable": "未读出车牌",
+    "not_registered": "未登记车辆",
+    "fuzzy_match": "与登记车牌相近但不同",
+    "colour_differs": "车牌颜色不符",
+    "look_alike": "存在相似车牌",
+    "unsure_reading": "识别把握不足",
+    "insufficient_balance": "余额不足",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +88,12 @@ def confidence(sighting: SightingFact) -> str:
 
 
 def sentence(reason: Reason) -> str:
-    """A reason as the wallet words it, with a capital and a full stop."""
+    """A reason as the wallet words it, with a capital and a full stop, after its name in Chinese."""
     text = reason.text.strip() or reason.code.replace("_", " ")
     text = text[0].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    text = text if text.endswith((".", "!", "?")) else f"{text}."
+    name = REASONS.get(reason.code)
+    return f"{name} · {text}" if name else text
 
 
 def place(sighting: SightingFact) -> str:
@@ -112,7 +124,7 @@ def to_row(row: MatchRow, account_name: str | None, zone: tzinfo) -> Row:
         reasons=tuple(sentence(reason) for reason in match.reasons),
         account=account_name or "—",
         registered=match.plate if match.plate and match.plate != sighting.text else "",
-        visit=VISIT_STATES.get(row.visit_state or "", "—"),
+        visit=VISIT_STATES.get(row.visit_state or "", ""),
         visit_state=row.visit_state or "",
         hold=yuan(row.hold_fen) if row.hold_fen else "—",
         captured=yuan(row.captured_fen) if row.captured_fen else "—",
