@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event as StopEvent
@@ -118,6 +118,7 @@ class Watcher:
         self._now = now
         self._report_every_s = report_every_s
         self._monitor = HealthMonitor(HealthLimits(frozen_after_s=camera.frozen_after_s))
+        self._frame: Frame | None = None
         self._open: dict[int, str] = {}
         self._pending: deque[Event] = deque()
         self._reported_s = float("-inf")
@@ -125,13 +126,13 @@ class Watcher:
 
     def turn(self) -> Frame | None:
         """One frame, if there is one in time, and what is due besides."""
-        frames: list[Frame] = []
-        if not self._guard("a frame could not be worked on", lambda: frames.extend(self._take())):
+        self._frame = None
+        if not self._guard("a frame could not be worked on", self._take):
             self.report = replace(self.report, failures=self.report.failures + 1)
         self._deliver()
         if time.monotonic() - self._reported_s >= self._report_every_s:
             self._report_health()
-        return frames[0] if frames else None
+        return self._frame
 
     def finish(self, flush_timeout_s: float) -> None:
         """The end: what is open becomes final and is handed on."""
@@ -147,11 +148,9 @@ class Watcher:
         undelivered = arrived != [True] or bool(self._pending)
         self.report = replace(self.report, undelivered=undelivered, stats=self.source.stats)
 
-    def _take(self) -> Iterator[Frame]:
-        """Reads and works on one frame; it is given even where the pipeline fails on it."""
-        frame = self.source.read(READ_STEP_S)
+    def _take(self) -> None:
+        frame = self._frame = self.source.read(READ_STEP_S)
         if frame is not None:
-            yield frame
             self.report = replace(self.report, frames=self.report.frames + 1)
             self._monitor.see(frame)
             self._queue(self._pipeline.process(frame))
@@ -215,7 +214,7 @@ class Watcher:
         return self._now() if is_current or stats.last_frame_at is None else stats.last_frame_at
 
     def _guard(self, failed: str, work: Callable[[], None]) -> bool:
-        """Does the work; where it fails the traceback is logged, though not for every frame, and it goes on."""
+        """Does the work; where that fails the traceback is logged, though not for every frame."""
         try:
             work()
         except Exception:
