@@ -1,6 +1,5 @@
 """A scripted camera: cars move by rule, the detector and the reader say what the script says."""
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -65,6 +64,7 @@ class Camera:
     cars: Sequence[Car]
     frames_per_second: float = 10.0
     moving_crops: bool = True
+    unsteady_px: float = 0.4
     seed: int = 0
     events: list[tuple[float, Event]] = field(default_factory=list)
     tracks: dict[str, set[int]] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Camera:
         self._shown: list[Car] = []
         self._queue: list[Car] = []
         self._rng = np.random.default_rng(self.seed)
-        self._numbers = itertools.count()
+        self._textures: dict[str, np.ndarray] = {}
         self._ground = self._rng.integers(60, 200, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
@@ -87,7 +87,7 @@ class Camera:
             half_w, half_h = PLATE_W / 2, PLATE_H / 2
             across, down = np.array([-1, 1, 1, -1]) * half_w, np.array([-1, -1, 1, 1]) * half_h
             corners = np.stack([x + across, y + down], axis=1)
-            jitter = self._rng.normal(0, 0.4, (4, 2))
+            jitter = self._rng.normal(0, self.unsteady_px, (4, 2))
             detections.append(Detection((corners + jitter).astype(np.float32), 0.9))
         return detections
 
@@ -106,11 +106,16 @@ class Camera:
         return np.array([(40 + 60 * index) % 250, 120, (200 - 60 * index) % 250], float)
 
     def _texture(self, car: Car) -> np.ndarray:
+        if car.text not in self._textures:
+            self._textures[car.text] = self._draw(car)
+        return self._textures[car.text]
+
+    def _draw(self, car: Car) -> np.ndarray:
         plate = cv2.cvtColor(
             draw_plate(car.text if len(car.text) == 7 else "粤B00000", "blue"), cv2.COLOR_BGR2GRAY
         )
         small = cv2.resize(plate, (68, 24), interpolation=cv2.INTER_AREA).astype(float)
-        return (small - small.mean()) * 0.3
+        return (small - small.mean()) * 0.6
 
     def run(self, seconds: float, until: float | None = None) -> list[Event]:
         """Frames for so long; the events, flush included unless `until` stops before it."""
