@@ -42,6 +42,7 @@ class VideoFileSource:
         self._stats = SourceStats(phase="connected")
         self._number = 0
         self._stop = threading.Event()
+        self._decoding = threading.Lock()
         self._held: Frame | None = None
 
     @property
@@ -50,10 +51,11 @@ class VideoFileSource:
 
     @property
     def ended(self) -> bool:
-        return self._stats.phase == "ended"
+        return self._stop.is_set() or self._stats.phase == "ended"
 
     def read(self, timeout_s: float) -> Frame | None:
-        frame = self._held or self._next_frame()
+        with self._decoding:
+            frame = self._held or self._next_frame()
         if frame is None:
             return None
         self._held = None
@@ -66,8 +68,10 @@ class VideoFileSource:
         return each_frame(self)
 
     def close(self) -> None:
+        """Ends the source; a reader that waits returns at once."""
         self._stop.set()
-        self._finish(self._stats.detail)
+        with self._decoding:
+            self._finish(self._stats.detail)
 
     def _next_frame(self) -> Frame | None:
         while not self.ended:
@@ -108,7 +112,7 @@ class VideoFileSource:
         self._stats = replace(self._stats, broken_frames=count, detail=f"broken frame: {reason}")
 
     def _finish(self, detail: str) -> None:
-        if not self.ended:
+        if self._stats.phase != "ended":
             self._connection.close()
         self._stats = replace(self._stats, phase="ended", detail=detail)
 
@@ -185,7 +189,7 @@ class StillsSource:
 
     @property
     def ended(self) -> bool:
-        return self._stats.phase == "ended"
+        return self._stop.is_set() or self._stats.phase == "ended"
 
     def read(self, timeout_s: float) -> Frame | None:
         frame = self._held or self._next_frame()
