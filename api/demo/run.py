@@ -35,6 +35,8 @@ from wallet.facts import AuditReport
 LOOK_EVERY_S = 0.4
 PLAY_WITHIN_S = 40.0
 SETTLE_WITHIN_S = 12.0
+# Where nobody has said how wide the output is (a log), the table gets room.
+LOG_WIDTH = 132
 
 
 @dataclass(slots=True)
@@ -69,6 +71,8 @@ def run_demo(*, headless: bool, as_json: bool, port: int) -> int:
     started = time.monotonic()
     # For machines stdout carries the one JSON line; everything for people goes to stderr.
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console = Console(stderr=as_json, width=LOG_WIDTH)
     folder = Path(tempfile.mkdtemp(prefix="platepay-demo-"))
     try:
         with DemoStation(folder, port or _free_port(), page=not headless) as station:
@@ -139,8 +143,8 @@ def _watch_the_cars(
     client = PumpClient(forecourt.station.url, pump)
     last_leaves_s = max(car.leaves_s for car in CARS)
     deadline = stream_started + last_leaves_s + SETTLE_WITHIN_S
-    live = Live(console=console, refresh_per_second=4, transient=False)
     # A console that is no terminal gets the finished table once, not every state of it.
+    live = Live(console=console, refresh_per_second=4)
     with ThreadPoolExecutor(len(CARS)) as pool, live:
         try:
             sales = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.console import JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,8 +15,8 @@ OUTCOMES = {"auto": "[green]auto[/green]", "review": "[yellow]review[/yellow]", 
 
 def cars_table(records: list[CarRecord], accounts: dict[str, str]) -> Table:
     """accounts: names of the account holders by account id."""
-    table = Table(title="forecourt 加油站", title_justify="left", expand=False)
-    for name, justify in (
+    table = Table(title="forecourt 加油站", title_justify="left")
+    columns: tuple[tuple[str, JustifyMethod], ...] = (
         ("car", "left"),
         ("pump", "right"),
         ("plate read", "left"),
@@ -26,9 +27,10 @@ def cars_table(records: list[CarRecord], accounts: dict[str, str]) -> Table:
         ("litres", "right"),
         ("captured ¥", "right"),
         ("balance ¥", "right"),
-        ("as it should", "left"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=name not in ("car", "match"))  # type: ignore[arg-type]
+        ("ok", "left"),
+    )
+    for name, justify in columns:
+        table.add_column(name, justify=justify, overflow="fold")
     for record in records:
         table.add_row(*_cells(record, accounts))
     return table
