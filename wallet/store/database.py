@@ -155,7 +155,7 @@ def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
         statement: Any = sqlite.insert(table).values(**values).on_conflict_do_nothing()
     else:
         statement = postgresql.insert(table).values(**values).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement.returning(*table.primary_key)).one_or_none() is not None
 
 
 def add(connection: Connection, table: Table, **values: Any) -> None:

