@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,9 @@ class PlateDecoder:
     silent: characters that stand on plates but in no text, such as the dot: they count as blanks.
     """
 
+    # What a network calls a character that it knows from elsewhere: no serial has I or O.
+    ALIASES: ClassVar = {"O": "0", "I": "1"}
+
     def __init__(
         self,
         alphabet: Sequence[str],
@@ -73,6 +77,11 @@ class PlateDecoder:
         wanted = {c for k in self.kinds for allowed in k.positions for c in allowed}
         self.characters = sorted(wanted & set(index))
         self.columns: Indices = np.array([index[c] for c in self.characters], np.intp)
+        self.twins = [
+            (self.characters.index(own), index[alias])
+            for alias, own in self.ALIASES.items()
+            if alias in index and own in self.characters
+        ]
         dots = [i for i, c in enumerate(alphabet) if i != blank and c in silent]
         self.blanks: Indices = np.array([blank, *dots], np.intp)
         self.lengths: Indices = np.array([len(k.positions) for k in self.kinds], np.intp)
@@ -89,6 +98,8 @@ class PlateDecoder:
         probability and masses stay the network's own.
         """
         characters = np.asarray(output[:, self.columns], np.float64)
+        for column, twin in self.twins:
+            characters[:, column] += output[:, twin]
         blank = np.asarray(output[:, self.blanks], np.float64).sum(axis=1)
         candidates = self._possible(characters.sum(axis=0))
         if not len(candidates):

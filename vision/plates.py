@@ -14,11 +14,13 @@ from typing import Final
 from vision.types import Colour
 
 PROVINCES: Final = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
-# A plate has no I and no O: they would be taken for 1 and 0.
+# No serial has I or O: they would be taken for 1 and 0.
 LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+# After the province O cannot be taken for a digit, and provincial offices have been given it.
+OFFICES: Final = LETTERS + "O"
 DIGITS: Final = "0123456789"
 MARKS: Final = "学警挂港澳使领民航应急"
-ALPHABET: Final = DIGITS + LETTERS + PROVINCES + MARKS
+ALPHABET: Final = DIGITS + OFFICES + PROVINCES + MARKS
 
 SERIAL: Final = DIGITS + LETTERS
 # The energy letters: D and F, and those that cities with full series got since.
@@ -48,12 +50,12 @@ class Kind:
         )
 
 
-CIVIL: Final = Kind("civil", ("blue", "yellow", "black"), (PROVINCES, LETTERS, *[SERIAL] * 5))
+CIVIL: Final = Kind("civil", ("blue", "yellow", "black"), (PROVINCES, OFFICES, *[SERIAL] * 5))
 ENERGY_SMALL: Final = Kind("energy small", ("green",), (PROVINCES, LETTERS, ENERGY, SERIAL, *[DIGITS] * 4))
 ENERGY_LARGE: Final = Kind("energy large", ("green",), (PROVINCES, LETTERS, *[DIGITS] * 5, "DF"))
 SCHOOL: Final = Kind("driving school", ("yellow",), (PROVINCES, LETTERS, *[SERIAL] * 4, "学"))
 TRAILER: Final = Kind("trailer", ("yellow",), (PROVINCES, LETTERS, *[SERIAL] * 4, "挂"), rows=2)
-POLICE: Final = Kind("police", ("white",), (PROVINCES, LETTERS, *[SERIAL] * 4, "警"))
+POLICE: Final = Kind("police", ("white",), (PROVINCES, OFFICES, *[SERIAL] * 4, "警"))
 EMERGENCY: Final = Kind("emergency", ("white",), (PROVINCES, "XS", *[DIGITS] * 4, "应", "急"))
 MILITARY: Final = Kind("military", ("white",), ("ABCDEGHJKLNSVZ", LETTERS, *[DIGITS] * 5))
 HONG_KONG_MACAO: Final = Kind("Hong Kong or Macao", ("black",), ("粤", "Z", *[SERIAL] * 4, "港澳"))

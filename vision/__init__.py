@@ -1,0 +1,16 @@
+"""Frames to sightings: pure, without network, database, environment or clock. Frameworks stay in `backends`."""
+
+from vision.errors import VisionError
+from vision.types import Departure, Detection, Event, Frame, PlateText, Reading, Sighting, Zone
+
+__all__ = [
+    "Departure",
+    "Detection",
+    "Event",
+    "Frame",
+    "PlateText",
+    "Reading",
+    "Sighting",
+    "VisionError",
+    "Zone",
+]
