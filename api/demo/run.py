@@ -36,7 +36,7 @@ LOOK_EVERY_S = 0.4
 PLAY_WITHIN_S = 40.0
 SETTLE_WITHIN_S = 12.0
 # Where nobody has said how wide the output is (a log), the table gets room.
-LOG_WIDTH = 132
+LOG_WIDTH = 110
 
 
 @dataclass(slots=True)
