@@ -11,14 +11,13 @@ import anyio.to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.body_limit import BodyLimit
 from api.observe import Observed
 from api.problems import install_problem_handlers
 from api.refusals import PROBLEM_SCHEMA
 from api.routes import accounts, devices, health, log, recharge, sessions
 from api.settings import Settings, read_settings
 from api.wiring import Services, build_services
-
-LARGEST_JSON_BYTES = 64 * 1024
 
 DESCRIPTION = """Pay for fuel by plate (车牌付).
 
@@ -44,7 +43,6 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         version=_version(),
         description=DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=LARGEST_JSON_BYTES,
         license_info={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
         docs_url=None,
         redoc_url=None,
@@ -68,6 +66,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         from api.page.mount import mount_page
 
         mount_page(app, parts)
+    app.add_middleware(BodyLimit)
     app.add_middleware(Observed, metrics=parts.metrics)
     return app
 

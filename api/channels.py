@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from api.errors import BadCallbackSignature, NotJson, ReplayedCallback, StaleCallback
 from api.nonces import NonceStore
 from api.schemas.operators import CallbackMessage
+from api.whole_numbers import refuse_floats
 from wallet.facts import ChannelPayment
 
 WINDOW_S = 300
@@ -33,7 +34,8 @@ class Channel(Protocol):
     def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> ChannelPayment:
         """The payment a callback tells of, once it was checked by the channel's scheme.
 
-        headers: names in lower case. Raises BadCallbackSignature, StaleCallback, ReplayedCallback, NotJson.
+        headers: names in lower case. Raises BadCallbackSignature, StaleCallback, ReplayedCallback,
+        NotJson, FloatForMoney.
         """
 
 
@@ -74,6 +76,7 @@ class SandboxChannel:
             raise StaleCallback(channel=self.name, seconds_off=seconds_off)
         if not self._nonces.use(f"channel:{self.name}", nonce, now):
             raise ReplayedCallback(channel=self.name)
+        refuse_floats(body)
         try:
             message = CallbackMessage.model_validate_json(body)
         except ValidationError as error:

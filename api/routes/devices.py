@@ -18,7 +18,6 @@ from api.errors import (
     PayloadTooLarge,
     WrongStation,
 )
-from api.evidence import LARGEST_BYTES
 from api.refusals import JSON, OPERATOR, SIGNED, refusals
 from api.schemas.devices import (
     AuthorisationAnswer,
@@ -91,7 +90,6 @@ def take_health(
 @pictures.put(
     "/evidence/{sha256}",
     status_code=201,
-    max_body_size=LARGEST_BYTES,
     dependencies=[Depends(get_camera)],
     responses={
         **REPEATED,

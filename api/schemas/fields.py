@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-LITRES = re.compile(r"\d{1,6}(\.\d{1,3})?")
+LITRES = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 LARGEST_FEN = 10**12
 
 Colour = Literal["blue", "green", "yellow", "white", "black"]

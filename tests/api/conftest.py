@@ -151,7 +151,9 @@ class Service:
     def device(self, device_id: str, role: Any, station: str = "demo") -> DeviceClient:
         return DeviceClient(self.http, device_id, self.parts.devices.add(device_id, role, station))
 
-    def account(self, name: str = "王小明", plate: str = "粤B12345", colour: str = "blue", fen: int = 100_000) -> str:
+    def account(
+        self, name: str = "王小明", plate: str = "粤B12345", colour: str = "blue", fen: int = 100_000
+    ) -> str:
         """An account with a plate and money that came in through the sandbox."""
         account_id: str = self.operator.post("/v1/accounts", {"name": name}).json()["account_id"]
         bound = self.operator.post(f"/v1/accounts/{account_id}/vehicles", {"plate": plate, "colour": colour})
@@ -164,7 +166,9 @@ class Service:
 
     def recharge(self, account_id: str, fen: int) -> str:
         body = {"amount_fen": fen, "channel": "sandbox"}
-        order_id: str = self.operator.post(f"/v1/accounts/{account_id}/recharge-orders", body).json()["order_id"]
+        order_id: str = self.operator.post(f"/v1/accounts/{account_id}/recharge-orders", body).json()[
+            "order_id"
+        ]
         return order_id
 
     def wallet(self, account_id: str) -> dict[str, Any]:

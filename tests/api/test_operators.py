@@ -18,7 +18,9 @@ def test_a_token_opens_what_is_closed_without_one(shared: Any, refused: Any) -> 
     assert shared.operator.get("/v1/accounts").status_code == 200
 
 
-def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(shared: Any, refused: Any, tools: Any) -> None:
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(
+    shared: Any, refused: Any, tools: Any
+) -> None:
     known = refused(login(shared, "wang", "not this one"), 401, "wrong_password")
     unknown = refused(login(shared, "nobody", "not this one"), 401, "wrong_password")
     assert known["detail"] == unknown["detail"]

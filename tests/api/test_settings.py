@@ -19,7 +19,12 @@ def test_defaults_need_no_environment() -> None:
 
 
 def test_values_come_from_prefixed_variables_and_options_win() -> None:
-    environment = {"PLATEPAY_PORT": "9000", "PLATEPAY_DATA_DIR": "/srv/pp", "PLATEPAY_HOLD_FEN": "50000", "PORT": "1"}
+    environment = {
+        "PLATEPAY_PORT": "9000",
+        "PLATEPAY_DATA_DIR": "/srv/pp",
+        "PLATEPAY_HOLD_FEN": "50000",
+        "PORT": "1",
+    }
     settings = read_settings(environment, port=9001, host=None)
     assert settings.port == 9001
     assert settings.host == "127.0.0.1"
@@ -66,7 +71,9 @@ def test_a_secret_is_never_shown() -> None:
     with pytest.raises(BadSettings) as caught:
         read_settings({"PLATEPAY_SECRET": "s3cret-short"})
     assert "s3cret" not in str(caught.value)
-    settings = read_settings({"PLATEPAY_SECRET": secret, "PLATEPAY_DATABASE_URL": "postgresql://u:s3cret-@h/d"})
+    settings = read_settings(
+        {"PLATEPAY_SECRET": secret, "PLATEPAY_DATABASE_URL": "postgresql://u:s3cret-@h/d"}
+    )
     assert "s3cret" not in repr(settings)
 
 
