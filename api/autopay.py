@@ -11,6 +11,7 @@ from api.errors import EvidenceMissing
 from api.evidence import EvidenceStore
 from api.metrics import Metrics
 from api.schemas.devices import DepartureMessage, SightingMessage
+from vision.posterior import posterior
 from wallet.facts import Arrival, Candidate, Posterior, SightingFact
 from wallet.service import Wallet
 
@@ -21,9 +22,15 @@ class Autopay:
     """Carries sightings from cameras to the wallet."""
 
     def __init__(
-        self, wallet: Wallet, evidence: EvidenceStore, metrics: Metrics, clock: Callable[[], datetime]
+        self,
+        wallet: Wallet,
+        evidence: EvidenceStore,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+        prior_customer_ppm: int,
     ) -> None:
         self._wallet = wallet
+        self._prior_customer_ppm = prior_customer_ppm
         self._evidence = evidence
         self._metrics = metrics
         self._clock = clock
@@ -40,7 +47,7 @@ class Autopay:
         positions = tuple(tuple(position) for position in message.positions)
         candidates = self._wallet.candidates(positions) if message.text is not None else []
         arrival = self._wallet.arrive(
-            to_fact(message, positions), weigh(positions, candidates), self._clock()
+            to_fact(message, positions), weigh(positions, candidates, self._prior_customer_ppm), self._clock()
         )
         if not arrival.repeated:
             self._metrics.sightings.labels(arrival.match.outcome).inc()
@@ -76,17 +83,8 @@ def to_fact(message: SightingMessage, positions: tuple[Position, ...]) -> Sighti
     )
 
 
-def weigh(positions: tuple[Position, ...], candidates: list[Candidate]) -> Posterior:
+def weigh(positions: tuple[Position, ...], candidates: list[Candidate], prior_customer_ppm: int) -> Posterior:
     """How likely each candidate plate is, given the reading, in whole parts per million."""
-    weights = {}
-    for candidate in candidates:
-        if len(candidate.plate) != len(positions):
-            continue
-        w = 1.0
-        for c, pos in zip(candidate.plate, positions, strict=True):
-            w *= dict(pos).get(c, 50) / 1e6
-        weights[candidate.plate] = w
-    total = sum(weights.values())
-    none = max(1e-6, 1 - total)
-    out = tuple((p, int(w / (total + none) * 1e6)) for p, w in weights.items())
-    return Posterior(out, 1_000_000 - sum(p for _, p in out))
+    plates = [candidate.plate for candidate in candidates]
+    ranked, none_ppm = posterior(positions, plates, prior_customer_ppm)
+    return Posterior(tuple(ranked), none_ppm)

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     login_lock_s: int = Field(900, ge=1, le=86_400, description="How long a lock-out lasts")
     janitor_every_s: int = Field(3, ge=1, le=3_600, description="How often stays and holds are looked after")
 
+    prior_customer_ppm: int = Field(
+        500_000,
+        ge=0,
+        le=1_000_000,
+        description="How often a plate that reads like a customer's is one; 500000 believes the reading",
+    )
     hold_fen: int | None = Field(None, gt=0, description="Money reserved on arrival")
     minimum_hold_fen: int | None = Field(
         None, gt=0, description="With less than this available nothing is reserved"

@@ -76,7 +76,7 @@ class DeviceClient:
         self.key = key.encode()
 
     def send(self, method: str, path: str, body: Any = None, **wrong: Any) -> httpx.Response:
-        """wrong: timestamp, nonce, key, device, signed_path, signed_body, content_type, to get something wrong."""
+        """wrong: key, device, timestamp, nonce, signed_path and so on, to get something wrong."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         headers = sign(
             wrong.get("key", self.key),
