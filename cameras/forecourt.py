@@ -55,6 +55,7 @@ class ScriptedCar:
     leaves_s: when it starts to drive off (it is gone LEAVE_S later). Seconds of the stream.
     plate_state: anything but clean makes the plate unreadable for certain.
     covered: positions of the text (from 0) under thick mud; the others stay readable.
+    smeared: positions whose lower half is under mud: something can be read there, but not surely.
     paint: BGR of the body; None takes one by the plate.
     """
 
@@ -65,6 +66,7 @@ class ScriptedCar:
     leaves_s: float
     plate_state: PlateState = "clean"
     covered: tuple[int, ...] = ()
+    smeared: tuple[int, ...] = ()
     paint: tuple[int, int, int] | None = None
     rows: int = 1
 
@@ -102,8 +104,8 @@ def check_script(script: Script) -> None:
             raise ScriptError(f"{car.plate}: there is no pump {car.pump!r}; pumps are {', '.join(PUMPS)}")
         if car.arrives_s < 0 or car.leaves_s <= car.arrives_s:
             raise ScriptError(f"{car.plate}: leaves at {car.leaves_s} s but arrives at {car.arrives_s} s")
-        if any(not 0 <= position < len(car.plate) for position in car.covered):
-            raise ScriptError(f"{car.plate}: covered {car.covered} names a position it does not have")
+        if any(not 0 <= position < len(car.plate) for position in (*car.covered, *car.smeared)):
+            raise ScriptError(f"{car.plate}: a covered or smeared position is none of its characters")
     for pump in PUMPS:
         here = sorted((car for car in script.cars if car.pump == pump), key=lambda car: car.arrives_s)
         for first, second in pairwise(here):

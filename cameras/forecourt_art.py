@@ -94,10 +94,10 @@ def draw_lane_marks(picture: Image) -> None:
 def draw_shop(picture: Image) -> None:
     """The shop and the edge of the canopy along the top of the picture."""
     cv2.rectangle(picture, (0, 0), (WIDTH_PX, 122), (168, 172, 174), -1)
-    for x in range(40, WIDTH_PX - 150, 205):
-        cv2.rectangle(picture, (x, 46), (x + 165, 118), (96, 84, 70), -1)
-        cv2.line(picture, (x + 20, 110), (x + 70, 52), (128, 118, 104), 3, cv2.LINE_AA)
-        cv2.rectangle(picture, (x, 46), (x + 165, 118), (120, 124, 126), 3)
+    for x in range(0, WIDTH_PX, 64):
+        shade = 150 + 9 * (x // 64 % 3)
+        cv2.rectangle(picture, (x, 36), (x + 60, 122), (shade, shade - 6, shade - 14), -1)
+        cv2.line(picture, (x + 14, 116), (x + 40, 48), (shade + 20, shade + 16, shade + 10), 2, cv2.LINE_AA)
     cv2.rectangle(picture, (0, 0), (WIDTH_PX, 30), (52, 60, 190), -1)
     cv2.rectangle(picture, (0, 30), (WIDTH_PX, 36), (230, 230, 230), -1)
     cv2.rectangle(picture, (0, 122), (WIDTH_PX, 140), (120, 122, 122), -1)
@@ -236,18 +236,23 @@ def plate_picture(car: ScriptedCar, rng: np.random.Generator) -> Image | None:
     for position in car.covered:
         centre = (position + 0.5) * step
         plate = muddy(plate, (round(centre - step * 0.62), round(centre + step * 0.62)), 1.0, rng)
+    for position in car.smeared:
+        centre = (position + 0.5) * step
+        plate = muddy(plate, (round(centre - step * 0.42), round(centre + step * 0.42)), 0.5, rng)
     return plate
 
 
-def muddy(plate: Image, span: tuple[int, int], strength: float, rng: np.random.Generator) -> Image:
-    """The plate with mud between two columns: blotches that cover all of it there."""
+def muddy(plate: Image, span: tuple[int, int], share: float, rng: np.random.Generator) -> Image:
+    """The plate with mud between two columns, over this share of its height from below."""
     mask = np.zeros(plate.shape[:2], np.uint8)
+    height = plate.shape[0]
     left, right = max(0, span[0]), min(plate.shape[1], span[1])
-    cv2.rectangle(mask, (left, 8), (right, plate.shape[0] - 8), 255, -1)
+    top = max(8, round(height * (1.0 - share)))
+    cv2.rectangle(mask, (left, top), (right, height - 8), 255, -1)
     for _ in range(10 + (right - left) // 12):
-        centre = (int(rng.integers(left, max(left + 1, right))), int(rng.integers(0, plate.shape[0])))
-        cv2.circle(mask, centre, int(rng.integers(8, 22)), 255, -1)
-    cover = cv2.GaussianBlur(mask, (0, 0), 4).astype(np.float32)[:, :, None] / 255.0 * strength
+        centre = (int(rng.integers(left, max(left + 1, right))), int(rng.integers(top, height)))
+        cv2.circle(mask, centre, int(rng.integers(6, 9 + round(13 * share))), 255, -1)
+    cover = cv2.GaussianBlur(mask, (0, 0), 4).astype(np.float32)[:, :, None] / 255.0
     grain = cv2.GaussianBlur(rng.normal(0, 30, plate.shape[:2]).astype(np.float32), (0, 0), 3)[:, :, None]
     mud = np.array([58.0, 82.0, 104.0], np.float32) + grain
     return as_image(plate * (1.0 - cover) + mud * cover)
@@ -307,8 +312,7 @@ def paste(picture: Image, sprite: Sprite, x: float, y: float) -> None:
 
 def draw_overlay(picture: Image, *, lit: bool) -> None:
     """The camera's own writing: its name, and a dot that blinks so that a stream that stands still shows."""
-    cv2.rectangle(picture, (14, 150), (196, 186), (36, 36, 36), -1)
     cv2.putText(
-        picture, "FORECOURT", (50, 175), cv2.FONT_HERSHEY_SIMPLEX, 0.62, (235, 235, 235), 2, cv2.LINE_AA
+        picture, "FORECOURT", (50, 702), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (235, 235, 235), 1, cv2.LINE_AA
     )
-    cv2.circle(picture, (33, 168), 9, (40, 40, 235) if lit else (70, 70, 70), -1, cv2.LINE_AA)
+    cv2.circle(picture, (33, 695), 9, (40, 40, 235) if lit else (70, 70, 70), -1, cv2.LINE_AA)
