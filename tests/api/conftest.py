@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import secrets
+import shutil
 import socket
 import struct
 import threading
@@ -21,11 +22,13 @@ import uuid_utils
 import uvicorn
 
 from api.app import create_app
+from api.auth import token_hash
 from api.settings import Settings, read_settings
 from api.wiring import Services, build_services
 from cameras.signing import sign
 
 PASSWORD = "correct horse battery"
+TOKEN = "the token of a session that the template holds"
 
 
 class Clock:
@@ -116,14 +119,13 @@ class OperatorClient:
 
 
 class Service:
-    """One running service with an operator, a camera and a pump of station `demo`."""
+    """One running service with an operator, a camera and a pump of station `demo`, as the template has them."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
         self.parts: Services = build_services(settings, clock)
         self.app = create_app(settings, self.parts)
-        self.parts.operators.add("wang", PASSWORD)
         self.url = ""
 
     def __enter__(self) -> Service:
@@ -136,10 +138,9 @@ class Service:
         until(lambda: self._server.started or not self._thread.is_alive())
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
         self.http = httpx.Client(base_url=self.url, timeout=30, limits=limits, trust_env=False)
-        token = self.http.post("/v1/sessions", json={"name": "wang", "password": PASSWORD}).json()["token"]
-        self.operator = OperatorClient(self.http, token)
-        self.camera = self.device("cam-1", "camera")
-        self.pump = self.device("pump-1", "pump")
+        self.operator = OperatorClient(self.http, TOKEN)
+        self.camera = DeviceClient(self.http, "cam-1", self.parts.devices.key_of("cam-1"))
+        self.pump = DeviceClient(self.http, "pump-1", self.parts.devices.key_of("pump-1"))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -243,13 +244,28 @@ def tools() -> Any:
     return Tools
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the tables of this version, an operator who is logged in, a camera and a pump."""
+    folder = tmp_path_factory.mktemp("template") / "data"
+    parts = build_services(read_settings({}, data_dir=folder, page=False))
+    now = parts.clock()
+    operator = parts.operators.add("wang", PASSWORD)
+    parts.access.start_session(operator.id, token_hash(TOKEN), now, now + timedelta(days=1))
+    parts.devices.add("cam-1", "camera", "demo")
+    parts.devices.add("pump-1", "pump", "demo")
+    parts.close()
+    return folder
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+def start(tmp_path: Path, template: Path) -> Iterator[Callable[..., Service]]:
     """Starts services with settings of their own; all are stopped at the end."""
     with contextlib.ExitStack() as stack:
 
         def start_service(**overrides: Any) -> Service:
-            folder = overrides.pop("data_dir", tmp_path / f"data-{secrets.token_hex(3)}")
+            folder = tmp_path / f"data-{secrets.token_hex(3)}"
+            shutil.copytree(template, folder)
             given = {"sandbox": True, "page": False, **overrides}
             settings = read_settings({}, data_dir=folder, **given)
             return stack.enter_context(Service(settings, Clock()))
@@ -258,9 +274,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def shared(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Iterator[Service]:
     """One service for the tests of a module that do not mind each other."""
-    settings = read_settings({}, data_dir=tmp_path_factory.mktemp("service"), sandbox=True, page=False)
+    folder = shutil.copytree(template, tmp_path_factory.mktemp("service") / "data")
+    settings = read_settings({}, data_dir=folder, sandbox=True, page=False)
     with Service(settings, Clock()) as service:
         yield service
 

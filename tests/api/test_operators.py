@@ -27,11 +27,12 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(
     assert login(shared, "wang", tools.password).status_code == 201
 
 
-def test_a_session_ends_when_its_time_has_come(start: Any, refused: Any) -> None:
+def test_a_session_ends_when_its_time_has_come(start: Any, refused: Any, tools: Any) -> None:
     service = start(session_s=600)
-    assert service.operator.get("/v1/accounts").status_code == 200
+    headers = {"Authorization": f"Bearer {login(service, 'wang', tools.password).json()['token']}"}
+    assert service.http.get("/v1/accounts", headers=headers).status_code == 200
     service.clock.forward(seconds=601)
-    refused(service.operator.get("/v1/accounts"), 401, "not_signed_in")
+    refused(service.http.get("/v1/accounts", headers=headers), 401, "not_signed_in")
 
 
 def test_logging_out_ends_the_session(service: Any, refused: Any) -> None:
