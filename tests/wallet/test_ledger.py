@@ -54,13 +54,13 @@ def test_a_balance_is_the_fold_of_its_transfers(moves):
 
 @pytest.mark.parametrize("amount_fen", [0, -1, 101])
 def test_no_hold_of_nothing_or_of_more_than_is_available(amount_fen):
-    with pytest.raises(ValueError, match="hold|below zero"):
+    with pytest.raises(ValueError, match=r"hold|below zero"):
         reserve(_wallet(100), amount_fen)
 
 
 @pytest.mark.parametrize("amount_fen", [0, -1, 51])
 def test_no_release_of_nothing_or_of_more_than_is_held(amount_fen):
-    with pytest.raises(ValueError, match="release|below zero"):
+    with pytest.raises(ValueError, match=r"release|below zero"):
         release(_wallet(100, held_fen=50), amount_fen)
 
 
