@@ -14,9 +14,10 @@ Image = NDArray[np.uint8]
 
 # How often each kind is made. Blue is what the real scenes have in plenty.
 KINDS = {
-    "blue": 0.40,
+    "blue": 0.38,
     "green": 0.27,
-    "yellow": 0.12,
+    "green aviation": 0.03,
+    "yellow": 0.11,
     "yellow double": 0.09,
     "white": 0.07,
     "black": 0.05,
@@ -61,6 +62,8 @@ def random_text(rng: Generator, kind: str) -> str:
                 second = pick(rng, LETTERS) if rng.random() < 0.15 else digits[0]
                 return head + pick(rng, "DDDDFFFABCEGHJK") + second + digits[1:]
             return head + digits + pick(rng, "DF")
+        case "green aviation":
+            return "民航" + pick(rng, LETTERS) + random_digits(rng, 4)
         case "yellow":
             return head + (random_tail(rng, 5) if rng.random() < 0.75 else random_tail(rng, 4) + "学")
         case "yellow double":
@@ -70,8 +73,11 @@ def random_text(rng: Generator, kind: str) -> str:
                 return pick(rng, "ABCDEGHJKLNSVZ") + pick(rng, LETTERS) + random_digits(rng, 5)
             return head + random_tail(rng, 4) + "警"
         case "black":
-            if rng.random() < 0.3:
+            sort = rng.random()
+            if sort < 0.25:
                 return head + random_digits(rng, 4) + "领"
+            if sort < 0.5:
+                return "使" + random_digits(rng, 6)
             return "粤Z" + random_tail(rng, 4) + pick(rng, "港澳")
         case _:
             return head + random_tail(rng, 5)
@@ -82,8 +88,18 @@ def random_plate(rng: Generator, kind: str | None = None) -> RandomPlate:
     kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
     text = random_text(rng, kind)
     colour, rows = (kind.split()[0], 2 if kind.endswith("double") else 1)
-    picture = draw_plate(text, colour, rows, face=int(rng.integers(2)))
+    face = int(rng.integers(2))
+    if kind == "green aviation":
+        picture = dark_green(draw_plate(text, "black", face=face))
+    else:
+        picture = draw_plate(text, colour, rows, face=face)
     return RandomPlate(wear(picture, rng), text, colour, rows)
+
+
+def dark_green(picture: Image) -> Image:
+    """A black plate with its ground made the green of airport vehicles."""
+    ground = 1 - picture.astype(np.float32).mean(axis=2, keepdims=True) / 255
+    return np.clip(picture + ground * np.array([60, 95, 5], np.float32), 0, 255).astype(np.uint8)
 
 
 def wear(picture: Image, rng: Generator) -> Image:
