@@ -75,7 +75,7 @@ def run_demo(*, headless: bool, as_json: bool, port: int) -> int:
         console = Console(stderr=as_json, width=LOG_WIDTH)
     folder = Path(tempfile.mkdtemp(prefix="platepay-demo-"))
     try:
-        with DemoStation(folder, port or _free_port(), page=not headless) as station:
+        with DemoStation(folder, port or free_port(), page=not headless) as station:
             forecourt = _play(station, console)
             # The database is looked at while the service still runs, as `platepay audit` would.
             report = _audit(station)
@@ -219,7 +219,8 @@ def _stay_up(station: DemoStation, console: Console) -> None:
         console.print("ending")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

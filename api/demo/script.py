@@ -30,7 +30,7 @@ class Car:
 
     arrives_s, leaves_s: seconds of the stream between which it stands at the pump.
     litres: what it would take if the pump lets it.
-    covered: positions of the plate under thick mud, so that no honest reader is sure.
+    smeared: positions of the plate half under mud, so that no honest reader is sure.
     """
 
     title: str
@@ -43,7 +43,7 @@ class Car:
     litres: Decimal
     end: End
     reason: str | None = None
-    covered: tuple[int, ...] = ()
+    smeared: tuple[int, ...] = ()
 
 
 PRICES_FEN = {"92": 785, "95": 836, "98": 951}
@@ -59,7 +59,7 @@ CUSTOMERS = (
 # Pumps 1 and 2 are near, 3 and 4 in front of them in the same lanes.
 CARS = (
     Car("plate too dirty to be sure", "浙A5H27K", "blue", "3", 2.0, 10.5, "95", Decimal("40.00"), "review",
-        covered=(4,)),
+        smeared=(4,)),
     Car("not a customer", "鲁Q4D635", "blue", "2", 3.0, 9.0, "92", Decimal("20.00"), "no money",
         "not_registered"),
     Car("registered car", "粤B8K562", "blue", "1", 3.5, 10.0, "92", Decimal("31.25"), "captured"),
@@ -75,7 +75,7 @@ def film_script() -> Script:
     """What the simulated camera shows."""
     return Script(
         tuple(
-            ScriptedCar(car.plate, car.colour, car.pump, car.arrives_s, car.leaves_s, covered=car.covered)
+            ScriptedCar(car.plate, car.colour, car.pump, car.arrives_s, car.leaves_s, smeared=car.smeared)
             for car in CARS
         )
     )
