@@ -6,6 +6,7 @@ ApiError
 │   ReplayedRequest, WrongRole, WrongStation, NoncesUnavailable        which device speaks
 ├── KeyRequired, NotJson, FloatForMoney                                how the request is written
 ├── EvidenceDiffers, EvidenceNotJpeg, EvidenceUnknown, EvidenceMissing pictures
+├── NotFound, MethodNotAllowed, PayloadTooLarge, InternalError         any address
 └── ChannelUnknown, SandboxClosed, BadCallbackSignature,
     StaleCallback, ReplayedCallback                                    payment channels
 """
@@ -19,6 +20,7 @@ from http import HTTPStatus
 
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from wallet import errors as wallet_errors
 
@@ -342,6 +344,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
         _S.SERVICE_UNAVAILABLE, "schema_missing", "Database has no tables", "Run `platepay migrate`."
     ),
     OperationalError: Problem(
+        _S.SERVICE_UNAVAILABLE,
+        "database_unavailable",
+        "Database not available",
+        "Send the same again in a few seconds.",
+    ),
+    PoolTimeout: Problem(
         _S.SERVICE_UNAVAILABLE,
         "database_unavailable",
         "Database not available",

@@ -33,7 +33,7 @@ SIGNED = (
     NoncesUnavailable,
 )
 JSON = (NotJson, FloatForMoney, RequestValidationError, PayloadTooLarge)
-OPERATOR = (NotSignedIn,)
+OPERATOR = (NotSignedIn, RequestValidationError)
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",

@@ -54,7 +54,12 @@ class Relay:
         return total
 
 
-def _fields(event: OutboxEvent) -> dict[bytes | bytearray | memoryview | str | int | float, str]:
+Fields = dict[
+    bytes | bytearray | memoryview | str | int | float, bytes | bytearray | memoryview | str | int | float
+]
+
+
+def _fields(event: OutboxEvent) -> Fields:
     return {
         "id": str(event.id),
         "kind": event.kind,

@@ -66,6 +66,8 @@ def _register_pages() -> None:
         try:
             operator = await run.io_bound(services.operators.of_token, token)
         except NotSignedIn:
+            operator = None
+        if operator is None:
             return RedirectResponse(login.LOGIN, status_code=303)
         await MatchLog(services, token or "", operator).show()
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from fastapi.exceptions import RequestValidationError
 
 from api import answers
 from api.deps import Parts, TheKey, get_operator, whole_numbers_only
@@ -44,7 +43,7 @@ def open_account(message: AccountMessage, services: Parts, key: TheKey) -> Accou
     return answers.account_answer(account)
 
 
-@router.get("/accounts", responses=refusals(*OPERATOR, RequestValidationError))
+@router.get("/accounts", responses=refusals(*OPERATOR))
 def list_accounts(services: Parts, limit: Limit = 100, after: Cursor = None) -> AccountsAnswer:
     """All accounts, oldest first."""
     accounts = services.wallet.accounts(limit, after)
@@ -103,7 +102,7 @@ def show_wallet(account_id: AccountId, services: Parts) -> WalletAnswer:
 
 @router.get(
     "/accounts/{account_id}/statement",
-    responses=refusals(*OPERATOR, AccountUnknown, RequestValidationError),
+    responses=refusals(*OPERATOR, AccountUnknown),
 )
 def show_statement(
     account_id: AccountId, services: Parts, limit: Limit = 100, before: Cursor = None

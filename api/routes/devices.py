@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.exceptions import RequestValidationError
@@ -43,7 +43,7 @@ cameras = APIRouter(
 pumps = APIRouter(prefix="/v1", tags=["pumps"], dependencies=[Depends(get_pump), Depends(whole_numbers_only)])
 pictures = APIRouter(prefix="/v1", tags=["evidence"])
 
-REPEATED = {200: {"description": "The same was sent before; this is its answer"}}
+REPEATED: dict[int | str, dict[str, Any]] = {200: {"description": "The same was sent before; this is its answer"}}
 
 Sha256InPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", examples=["a" * 64])]
 
@@ -117,7 +117,7 @@ def put_evidence(sha256: Sha256InPath, body: Body, services: Parts, response: Re
             "description": "The picture",
             "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **refusals(*OPERATOR, EvidenceUnknown, RequestValidationError),
+        **refusals(*OPERATOR, EvidenceUnknown),
     },
 )
 def get_evidence(sha256: Sha256InPath, services: Parts, operator: TheOperator) -> Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
-from fastapi.exceptions import RequestValidationError
 
 from api import answers
 from api.deps import Parts, get_operator
@@ -30,7 +29,7 @@ Moment = Annotated[Time | None, Query()]
 Outcome = Literal["auto", "review", "none"]
 
 
-@router.get("/matches", responses=refusals(*OPERATOR, RequestValidationError))
+@router.get("/matches", responses=refusals(*OPERATOR))
 def list_matches(
     services: Parts,
     plate: Text = None,
@@ -49,7 +48,7 @@ def list_matches(
     return MatchesAnswer(matches=[answers.match_view(row) for row in rows], next_before=more)
 
 
-@router.get("/sightings", responses=refusals(*OPERATOR, RequestValidationError))
+@router.get("/sightings", responses=refusals(*OPERATOR))
 def list_sightings(
     services: Parts,
     station: Text = None,
@@ -62,7 +61,7 @@ def list_sightings(
     return SightingsAnswer(sightings=[answers.sighting_view(one) for one in found], next_before=more)
 
 
-@router.get("/visits", responses=refusals(*OPERATOR, RequestValidationError))
+@router.get("/visits", responses=refusals(*OPERATOR))
 def list_visits(
     services: Parts,
     account_id: Text = None,
@@ -88,7 +87,7 @@ def show_visit(
     return answers.visit_answer(services.wallet.visit(visit_id))
 
 
-@router.get("/reviews", responses=refusals(*OPERATOR, RequestValidationError))
+@router.get("/reviews", responses=refusals(*OPERATOR))
 def list_reviews(
     services: Parts,
     state: Literal["open", "closed"] | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -29,7 +29,7 @@ ACCOUNT_ID = "019aa6ee-1b07-75aa-b1c0-8a7c35e2f0d3"
 FRAME_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 CROP_SHA256 = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
 
-SIGHTING = {
+SIGHTING: dict[str, Any] = {
     "sighting_id": SIGHTING_ID,
     "station": "demo",
     "camera": "lane-1",

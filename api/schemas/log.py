@@ -121,7 +121,25 @@ class MatchesAnswer(Message):
     next_before: str | None
 
 
+REVIEW = {
+    "review_id": "019aa6f6-40fe-7a5e-bc5e-8f3f5c1f1c0a",
+    "kind": "sale_without_visit",
+    "state": "open",
+    "station": "demo",
+    "sighting_id": None,
+    "sale_id": "demo-1-000043",
+    "visit_id": None,
+    "account_id": None,
+    "amount_fen": 15000,
+    "reasons": [{"code": "sale_without_visit", "text": "No car was seen at pump 1."}],
+    "created_at": "2026-11-21T08:20:00.000Z",
+    "closed_at": None,
+}
+
+
 class ReviewView(Message):
+    model_config = example(**REVIEW)
+
     review_id: str
     kind: str
     state: Literal["open", "closed"]
@@ -138,22 +156,7 @@ class ReviewView(Message):
 
 class ReviewsAnswer(Message):
     model_config = example(
-        reviews=[
-            {
-                "review_id": "019aa6f6-40fe-7a5e-bc5e-8f3f5c1f1c0a",
-                "kind": "sale_without_visit",
-                "state": "open",
-                "station": "demo",
-                "sighting_id": None,
-                "sale_id": "demo-1-000043",
-                "visit_id": None,
-                "account_id": None,
-                "amount_fen": 15000,
-                "reasons": [{"code": "sale_without_visit", "text": "No car was seen at pump 1."}],
-                "created_at": "2026-11-21T08:20:00.000Z",
-                "closed_at": None,
-            }
-        ],
+        reviews=[REVIEW],
         next_before=None,
     )
 

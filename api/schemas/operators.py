@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -13,7 +13,7 @@ ORDER_ID = "019aa6ef-30aa-7d1b-a3c1-60d1f8b1a7e5"
 VEHICLE_ID = "019aa6ee-5c1d-7b0e-90f4-2b1c0d9e8f7a"
 
 
-def example(**members: object) -> ConfigDict:
+def example(**members: Any) -> ConfigDict:
     """A model configuration with one example of the message."""
     return ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [members]})
 

@@ -107,7 +107,7 @@ class OperatorClient:
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str, **params: Any) -> httpx.Response:
-        return self.http.get(path, headers=self.headers, params=params)
+        return self.http.get(path, headers=self.headers, params=params or None)
 
     def post(self, path: str, body: Any, key: str | None = None) -> httpx.Response:
         return self.http.post(
@@ -119,7 +119,7 @@ class OperatorClient:
 
 
 class Service:
-    """One running service with an operator, a camera and a pump of station `demo`, as the template has them."""
+    """One running service with the operator, camera and pump of the template, at station `demo`."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
