@@ -1,4 +1,4 @@
-"""Frames to sightings: pure, without network, database, environment or clock. Frameworks stay in `backends`."""
+"""Frames to sightings. Pure: no network, database, environment or clock; frameworks stay in `backends`."""
 
 from vision.errors import VisionError
 from vision.types import Departure, Detection, Event, Frame, PlateText, Reading, Sighting, Zone

@@ -23,7 +23,7 @@ Thumb = npt.NDArray[np.float32]
 
 THUMB_WIDTH, THUMB_HEIGHT = 28, 8
 THUMB_BLUR = 0.012
-# One minus the correlation of two thumbs: so much is noise and unsteady corners; so much, wholly another look.
+# One minus the correlation of two thumbs: so much is noise and unsteady corners; so much, another look.
 # Measured on pictures of parked cars, with noise and compression, against other pictures of the same cars.
 SAME, DIFFERENT = 0.01, 0.15
 # A frame equal to another still tells a little: noise and compression are new.
@@ -132,9 +132,12 @@ def agree(looks: Sequence[Look]) -> Consensus:
         for i in range(length)
     ]
     text = choose_text(columns, agreeing)
-    right = lengths[length] * math.prod(column[c] for column, c in zip(columns, text, strict=True))
-    wrong_ppm = max(MOST_CERTAIN_PPM, math.ceil((1 - right) * MILLION))
-    positions = tuple(ranked(column) for column in columns)
+    by_characters = math.prod(column[c] for column, c in zip(columns, text, strict=True))
+    right = min(lengths[length] * by_characters, 1 - MOST_CERTAIN_PPM / MILLION)
+    wrong_ppm = math.ceil((1 - right) * MILLION - 1e-6)
+    # Doubt about the length and the cap belong to the characters too: who multiplies them gets the same.
+    kept = (right / by_characters) ** (1 / length)
+    positions = tuple(ranked(column, kept) for column in columns)
     return Consensus(text, vote_colour(agreeing, text), positions, wrong_ppm, math.floor(worth + 1e-9))
 
 
@@ -169,10 +172,10 @@ def choose_text(columns: Sequence[dict[str, float]], looks: Sequence[Look]) -> s
     return max(texts, key=lambda text: math.prod(c[x] for c, x in zip(columns, text, strict=True)))
 
 
-def ranked(column: dict[str, float]) -> Position:
-    """The likeliest characters of a position, most likely first."""
+def ranked(column: dict[str, float], kept: float) -> Position:
+    """The likeliest characters of a position, most likely first, with this share of their probability."""
     order = sorted(column.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(order[:POSITION_CHARACTERS])
+    return tuple((character, share * kept) for character, share in order[:POSITION_CHARACTERS])
 
 
 def vote_colour(looks: Sequence[Look], text: str | None) -> Colour:

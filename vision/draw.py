@@ -26,7 +26,7 @@ class Label:
 
 
 def draw(image: Image, labels: Sequence[Label]) -> Image:
-    """A copy of `image` (H, W, 3) uint8 BGR with each plate outlined and its text above it as a drawn plate."""
+    """A copy of `image` (H, W, 3) uint8 BGR, each plate outlined with its text above it as a drawn plate."""
     copy = image.copy()
     for label in labels:
         outline = np.round(label.corners).astype(np.int32)

@@ -1,0 +1,147 @@
+"""Weights are verified before they are loaded, and every engine says the same."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vision.backends import choose_engine, load_detector, load_reader
+from vision.cards import CARDS, WEIGHTS, open_weights
+from vision.errors import (
+    EngineUnknownError,
+    WeightsCorruptedError,
+    WeightsMissingError,
+    WeightsUnsuitableError,
+)
+from vision.pipeline import read_picture
+from vision.plate_art import draw_plate
+
+READER = WEIGHTS / "plate_reader.onnx"
+DETECTOR = WEIGHTS / "plate_detector.onnx"
+ENGINES = ("openvino", "onnx")
+PLATES = [("粤B12345", "blue"), ("京AD06088", "green"), ("沪D29275", "yellow"), ("鲁L88K8Z", "blue")]
+
+
+def photograph(text: str, colour: str, rng: np.random.Generator) -> np.ndarray:
+    """A drawn plate, small, tilted, on a grey picture with noise."""
+    plate = draw_plate(text, colour)
+    h, w = plate.shape[:2]
+    flat = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+    seen = np.array([[250, 180], [390, 186], [389, 230], [249, 224]], np.float32)
+    picture = np.full((360, 640, 3), (70, 75, 80), np.uint8)
+    cv2.rectangle(picture, (200, 100), (440, 260), (40, 40, 45), -1)
+    matrix = cv2.getPerspectiveTransform(flat, seen)
+    small = cv2.GaussianBlur(plate, (0, 0), 1.2)
+    cv2.warpPerspective(small, matrix, (640, 360), picture, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
+    return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def readers() -> dict:
+    return {engine: load_reader(engine, precision="f32") for engine in ENGINES}
+
+
+@pytest.mark.parametrize(("text", "colour"), PLATES)
+def test_engines_read_the_same(readers: dict, text: str, colour: str) -> None:
+    crop = cv2.resize(draw_plate(text, colour), (168, 48), interpolation=cv2.INTER_AREA)
+    a, b = (readers[engine].read(crop) for engine in ENGINES)
+    assert a.text == b.text
+    assert a.colour == b.colour == colour
+    assert a.confidence == pytest.approx(b.confidence, abs=0.01)
+    for x, y in zip(a.positions, b.positions, strict=True):
+        other = dict(y)
+        assert all(abs(p - other.get(c, 0.0)) < 0.01 for c, p in x)
+
+
+def test_drawn_plates_are_read(readers: dict) -> None:
+    crops = [cv2.resize(draw_plate(*plate), (168, 48), interpolation=cv2.INTER_AREA) for plate in PLATES]
+    read = [readers["openvino"].read(crop).text for crop in crops]
+    assert sum(r == text for r, (text, _) in zip(read, PLATES, strict=True)) >= 3
+
+
+@pytest.mark.skipif(not DETECTOR.exists(), reason="the detector is not built yet")
+def test_engines_find_the_same_plate() -> None:
+    picture = photograph("粤B12345", "blue", np.random.default_rng(0))
+    found = [load_detector(engine, precision="f32").detect(picture) for engine in ENGINES]
+    assert len(found[0]) == len(found[1]) >= 1
+    assert np.allclose(found[0][0].corners, found[1][0].corners, atol=0.5)
+    assert found[0][0].score == pytest.approx(found[1][0].score, abs=0.01)
+
+
+@pytest.mark.skipif(not DETECTOR.exists(), reason="the detector is not built yet")
+def test_a_picture_is_read_and_not_changed(readers: dict) -> None:
+    picture = photograph("粤B12345", "blue", np.random.default_rng(0))
+    before = picture.copy()
+    readings = read_picture(picture, load_detector(precision="f32"), readers["openvino"])
+    assert (picture == before).all()
+    assert "粤B12345" in [reading.plate.text for reading in readings]
+
+
+def test_noise_and_blank_crops_are_no_plate(readers: dict) -> None:
+    rng = np.random.default_rng(0)
+    crops = [np.full((48, 168, 3), v, np.uint8) for v in (0, 128, 255)]
+    crops += [rng.integers(0, 256, (48, 168, 3)).astype(np.uint8) for _ in range(5)]
+    assert [readers["openvino"].read(crop).text for crop in crops] == [None] * len(crops)
+
+
+def folder_with(tmp_path: Path, content: bytes, sha256: str) -> Path:
+    path = tmp_path / "plate_reader.onnx"
+    path.write_bytes(content)
+    (tmp_path / CARDS).write_text(json.dumps([{"file": path.name, "sha256": sha256}]), encoding="utf-8")
+    return path
+
+
+def test_a_weight_file_with_one_changed_byte_is_refused(tmp_path: Path) -> None:
+    content = bytearray(READER.read_bytes())
+    expected = hashlib.sha256(content).hexdigest()
+    content[len(content) // 2] ^= 1
+    path = folder_with(tmp_path, bytes(content), expected)
+    with pytest.raises(WeightsCorruptedError) as caught:
+        load_reader("onnx", path)
+    actual = hashlib.sha256(content).hexdigest()
+    assert (caught.value.expected, caught.value.actual) == (expected, actual)
+    assert all(word in str(caught.value) for word in ("plate_reader.onnx", expected, actual))
+
+
+def test_a_weight_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsMissingError, match=r"nowhere\.onnx"):
+        load_reader("onnx", tmp_path / "nowhere.onnx")
+
+
+def test_a_file_without_a_card_of_ours_is_not_loaded() -> None:
+    with pytest.raises(WeightsMissingError, match="no card"):
+        open_weights("another.onnx")
+
+
+@pytest.mark.skipif(not DETECTOR.exists(), reason="the detector is not built yet")
+def test_a_network_without_an_alphabet_is_no_reader(tmp_path: Path) -> None:
+    path = tmp_path / "reader.onnx"
+    shutil.copy(DETECTOR, path)
+    with pytest.raises(WeightsUnsuitableError, match="alphabet"):
+        load_reader("onnx", path)
+
+
+def test_shipped_weights_are_those_of_their_cards() -> None:
+    for path in WEIGHTS.glob("*.onnx"):
+        assert open_weights(path.name).card["licence"]
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(EngineUnknownError, match="tensorrt"):
+        choose_engine("tensorrt")
+
+
+def test_vision_imports_no_framework_until_asked() -> None:
+    code = (
+        "import sys, vision, vision.pipeline, vision.metrics, vision.draw, vision.posterior, vision.backends;"
+        "found = {'openvino', 'onnxruntime', 'torch', 'ultralytics', 'paddleocr'} & set(sys.modules);"
+        "sys.exit(', '.join(found) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

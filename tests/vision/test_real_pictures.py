@@ -1,0 +1,65 @@
+"""Real labelled pictures, where this machine has them."""
+
+from pathlib import Path
+
+import pytest
+
+from vision.backends import load_detector, load_reader
+from vision.cards import WEIGHTS
+from vision.metrics import LabelledPicture, Report, add_picture, read_crop, read_labels
+from vision.pipeline import read_picture
+
+DATA = next(
+    (p / "shared" / "data" for p in Path(__file__).resolve().parents if (p / "shared" / "data").is_dir()),
+    None,
+)
+
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.skipif(DATA is None, reason="no labelled pictures: ../shared/data is not there"),
+]
+
+
+def some(name: str, every: int) -> list[LabelledPicture]:
+    return read_labels(DATA / name / "labels.csv")[::every]
+
+
+def read_image(path: Path):
+    import cv2
+
+    return cv2.imread(str(path))
+
+
+def measure_crops(name: str, every: int) -> Report:
+    report, reader = Report(), load_reader(precision="f32")
+    for picture in some(name, every):
+        add_picture(report, picture, [read_crop(read_image(picture.path), reader)])
+    return report
+
+
+def exact_share(report: Report) -> float:
+    return sum(o.is_exact for o in report.outcomes) / len(report.outcomes)
+
+
+@pytest.mark.parametrize(("name", "every"), [("dev/lprnet_test", 25), ("dev/lyl8213_crops", 20)])
+def test_real_crops_are_read(name: str, every: int) -> None:
+    assert exact_share(measure_crops(name, every)) >= 0.88
+
+
+@pytest.mark.skipif(not (WEIGHTS / "plate_detector.onnx").exists(), reason="the detector is not built yet")
+def test_real_pictures_are_read_end_to_end() -> None:
+    report = Report()
+    detector, reader = load_detector(precision="f32"), load_reader(precision="f32")
+    for picture in some("dev/passerbyzzz_provinces", 10):
+        add_picture(report, picture, read_picture(read_image(picture.path), detector, reader))
+    assert report.found_boxes / report.labelled_boxes >= 0.8
+    assert exact_share(report) >= 0.7
+
+
+@pytest.mark.skipif(not (WEIGHTS / "plate_detector.onnx").exists(), reason="the detector is not built yet")
+@pytest.mark.parametrize(("name", "every"), [("train/negatives", 4), ("dev/openalpr_foreign", 3)])
+def test_no_plate_of_this_country_is_read_where_none_is(name: str, every: int) -> None:
+    detector, reader = load_detector(precision="f32"), load_reader(precision="f32")
+    for picture in some(name, every):
+        texts = [r.plate.text for r in read_picture(read_image(picture.path), detector, reader)]
+        assert not any(texts), picture.path.name
