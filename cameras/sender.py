@@ -80,7 +80,7 @@ class OutboxSender:
         self._blocked_until_s = 0.0
         self._counts = SenderCounts()
         self._health: HealthReport | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -88,6 +88,11 @@ class OutboxSender:
     def counts(self) -> SenderCounts:
         with self._lock:
             return self._counts
+
+    def wait_until(self, condition: Callable[[SenderCounts], bool], timeout_s: float) -> bool:
+        """Waits until the counts fulfil the condition; False where they do not in time."""
+        with self._lock:
+            return self._lock.wait_for(lambda: condition(self._counts), timeout_s)
 
     def report_health(self, report: HealthReport) -> None:
         """Sends this health when it can; a newer one replaces one that waits."""
@@ -228,6 +233,7 @@ class OutboxSender:
         with self._lock:
             is_new = not self._counts.failing
             self._counts = replace(self._counts, failing=reason)
+            self._lock.notify_all()
         log.log(logging.WARNING if is_new else logging.DEBUG, "nothing reaches the service: %s", reason)
 
     def _note_through(self, sent: int = 0, health_sent: int = 0) -> None:
@@ -240,6 +246,7 @@ class OutboxSender:
                 health_sent=self._counts.health_sent + health_sent,
                 failing="",
             )
+            self._lock.notify_all()
         if was_failing:
             log.info("the service answers again")
 
@@ -250,6 +257,7 @@ class OutboxSender:
                 retries=self._counts.retries + retries,
                 set_aside=self._counts.set_aside + set_aside,
             )
+            self._lock.notify_all()
 
 
 def group_wait_s(attempts: int) -> float:
