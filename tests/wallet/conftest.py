@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -191,3 +191,9 @@ def forecourt(wallet: Wallet) -> Iterator[Forecourt]:
     yield station
     if not station.spoiled:
         station.must_add_up()
+
+
+@pytest.fixture
+def open_forecourt() -> Callable[[str], Forecourt]:
+    """Opens a station on a database of the test's own; nobody closes it or proves its ledger."""
+    return lambda database_url: Forecourt(open_wallet(database_url))

@@ -1,0 +1,158 @@
+"""The audit finds a row that was edited by hand, and names it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from wallet.audit import PROOFS
+from wallet.store.database import make_engine
+
+
+@pytest.fixture
+def day(wallet, forecourt):
+    """A day with every kind of row, to be spoiled."""
+    forecourt.spoiled = True
+    forecourt.customer("粤B00001")
+    forecourt.customer("粤B00002")
+    forecourt.arrive("粤B00001", pump="1", sighting_id="s1")
+    forecourt.sell(20_000, pump="1")
+    forecourt.arrive("粤B00002", pump="2", sighting_id="s2")
+    forecourt.arrive("粤B00001", pump="1", seconds=9_000, sighting_id="s3")
+    forecourt.sell(90_000, pump="1", started=9_010)
+    forecourt.must_add_up()
+    return forecourt
+
+
+# What somebody with the database's password might do, and the proofs that must notice. The text in braces is filled
+# from the day itself; the last member is what the finding must name.
+EDITS = [
+    (
+        "UPDATE wallets SET principal_fen = principal_fen + 1",
+        {"balance_is_fold_of_transfers", "legs_sum_to_zero"},
+        "wallet ",
+    ),
+    (
+        "UPDATE transfers SET amount_fen = amount_fen + 1 WHERE kind = 'recharge'",
+        {"balance_is_fold_of_transfers", "running_balance_adds_up", "legs_sum_to_zero"},
+        "transfer ",
+    ),
+    (
+        "UPDATE transfers SET wallet_after_fen = wallet_after_fen + 1 WHERE kind = 'capture'",
+        {"running_balance_adds_up"},
+        "capture:demo/",
+    ),
+    (
+        "DELETE FROM transfers WHERE kind = 'capture'",
+        {"transfers_have_no_gap", "capture_is_transferred", "balance_is_fold_of_transfers"},
+        "wallet ",
+    ),
+    (
+        "UPDATE transfers SET name = 'x' || name WHERE kind = 'recharge'",
+        {"payment_is_booked"},
+        "payment sandbox/",
+    ),
+    (
+        "UPDATE wallets SET held_fen = held_fen + 1 WHERE held_fen > 0",
+        {"held_is_sum_of_live_holds"},
+        "wallet ",
+    ),
+    ("UPDATE wallets SET held_fen = 200000", {"available_not_negative"}, "holds 200000"),
+    (
+        "DELETE FROM holds WHERE state = 'live'",
+        {"one_hold_per_visit", "held_is_sum_of_live_holds"},
+        "has 0 holds",
+    ),
+    (
+        "UPDATE visits SET state = 'voided', ended_by = 'zero_sale', settled_at = opened_at WHERE state = 'open'",
+        {"visit_fits_its_hold"},
+        "is voided, its hold",
+    ),
+    (
+        "UPDATE captures SET amount_fen = amount_fen + 1, principal_fen = principal_fen + 1",
+        {"capture_within_hold", "capture_is_transferred", "sale_fits_its_capture"},
+        "capture of visit ",
+    ),
+    (
+        "DELETE FROM captures",
+        {"one_capture_per_sale_and_visit", "capture_is_transferred"},
+        "nothing was taken",
+    ),
+    ("UPDATE sales SET captured_fen = captured_fen - 1", {"sale_fits_its_capture"}, "sale demo/"),
+    ("DELETE FROM reviews", {"sale_for_review_is_in_the_queue"}, "sale demo/"),
+    ("DELETE FROM matches WHERE sighting_id = 's3'", {"sighting_has_its_match"}, "sighting s3"),
+    ("UPDATE matches SET plate = 'X' WHERE sighting_id = 's2'", {"match_fits_its_visit"}, "sighting s2"),
+    ("UPDATE recharge_orders SET amount_fen = amount_fen + 1", {"paid_order_is_credited_once"}, "order "),
+    ("UPDATE channel_payments SET amount_fen = amount_fen + 1", {"payment_is_booked"}, "payment sandbox/"),
+]
+
+
+def _edit(wallet, statement):
+    """As a person with the database open: triggers, checks and foreign keys out of the way."""
+    if wallet.engine.dialect.name == "sqlite":
+        with wallet.engine.connect() as connection:
+            raw = connection.connection.driver_connection
+            raw.execute("PRAGMA foreign_keys=OFF")
+            raw.execute("PRAGMA ignore_check_constraints=ON")
+            for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                raw.execute(f"DROP TRIGGER {name}")
+            changed = raw.execute(statement).rowcount
+            raw.execute("PRAGMA ignore_check_constraints=OFF")
+        assert changed > 0
+        return
+    with wallet.engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        assert connection.execute(text(statement)).rowcount > 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("statement", "proofs", "names"), EDITS)
+def test_an_edit_by_hand_is_found_and_named(wallet, day, statement, proofs, names):
+    _edit(wallet, statement)
+    wrong = {check.name: check.first_bad for check in wallet.audit().checks if not check.ok}
+    assert proofs <= set(wrong)
+    assert any(names in found for found in wrong.values()), wrong
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_edit_by_hand_is_found_on_postgresql_too(wallet, day):
+    # The edits that no CHECK of PostgreSQL stops; its superuser cannot switch those off.
+    for statement, proof in (
+        ("UPDATE wallets SET principal_fen = principal_fen + 1", "balance_is_fold_of_transfers"),
+        (
+            "UPDATE transfers SET amount_fen = amount_fen + 1 WHERE kind = 'capture'",
+            "running_balance_adds_up",
+        ),
+        ("DELETE FROM matches WHERE sighting_id = 's3'", "sighting_has_its_match"),
+    ):
+        _edit(wallet, statement)
+        wrong = {check.name: check.first_bad for check in wallet.audit().checks if not check.ok}
+        assert proof in wrong
+
+
+def test_every_proof_is_broken_by_some_edit():
+    noticed = set().union(*(proofs for _, proofs, _ in EDITS))
+    assert noticed == {proof.name for proof in PROOFS}
+
+
+def test_the_audit_counts_what_it_looked_at(wallet, day):
+    counts = {check.name: check.count for check in wallet.audit().checks}
+    assert counts["sighting_has_its_match"] == 3
+    assert counts["one_hold_per_visit"] == 3
+    assert counts["one_capture_per_sale_and_visit"] == 2
+    assert counts["running_balance_adds_up"] == 4
+    assert wallet.audit().ok
+
+
+def test_an_empty_ledger_adds_up(wallet):
+    assert wallet.audit().ok
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_ledger_changed_by_another_process_is_seen_at_once(wallet, day, database_url):
+    other = make_engine(database_url)
+    with other.connect() as connection:
+        raw = connection.connection.driver_connection
+        raw.execute("UPDATE wallets SET principal_fen = principal_fen + 7")
+    other.dispose()
+    assert not wallet.audit().ok

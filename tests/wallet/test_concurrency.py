@@ -1,0 +1,187 @@
+"""Many at once: exactly as many succeed as may, and everyone gets an answer."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from wallet.errors import PlateAlreadyBound, VehicleUnknown
+from wallet.facts import ChannelPayment, PaymentAlreadyApplied, PaymentApplied
+
+
+def _at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Runs everything in threads that start together; gives what each returned or raised."""
+    start = threading.Barrier(len(works))
+
+    def run(work):
+        start.wait()
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001  the test looks at it
+            return error
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def test_fifty_holds_on_funds_for_seven_are_exactly_seven(wallet, forecourt):
+    account_id = forecourt.customer("粤B00000", 7 * 40_000 + 4_999)
+    plates = [f"粤B{number:05d}" for number in range(1, 51)]
+    for plate in plates:
+        wallet.bind_vehicle(account_id, plate, "blue", plate, forecourt.at(0))
+    arrivals = _at_once(
+        [
+            lambda plate=plate, pump=str(n): forecourt.arrive(plate, pump=pump)
+            for n, plate in enumerate(plates)
+        ]
+    )
+    assert Counter(arrival.hold_fen for arrival in arrivals) == {40_000: 7, 0: 43}
+    assert Counter(arrival.match.outcome for arrival in arrivals) == {"auto": 7, "review": 43}
+    assert wallet.balance(account_id).available_fen == 4_999
+
+
+def test_the_same_sale_from_twenty_threads_is_one_capture(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    forecourt.arrive("粤B12345")
+    sale = forecourt.sale(20_000)
+    results = _at_once([lambda: wallet.record_sale(sale, forecourt.at(95))] * 20)
+    assert {(result.state, result.captured_fen) for result in results} == {("captured", 20_000)}
+    assert sorted(result.repeated for result in results) == [False] + [True] * 19
+    assert forecourt.total_fen(account_id) == 80_000
+
+
+def test_twenty_sales_at_one_pump_with_one_car_are_one_capture(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    forecourt.arrive("粤B12345")
+    sales = [forecourt.sale(1_000 + number) for number in range(20)]
+    results = _at_once([lambda sale=sale: wallet.record_sale(sale, forecourt.at(95)) for sale in sales])
+    assert Counter(result.state for result in results) == {"captured": 1, "waiting": 19}
+    (taken,) = [result.captured_fen for result in results if result.captured_fen]
+    assert forecourt.total_fen(account_id) == 100_000 - taken
+
+
+def test_the_same_sighting_from_twenty_threads_is_one_hold(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    arrivals = _at_once([lambda: forecourt.arrive("粤B12345", sighting_id="s1")] * 20)
+    assert {arrival.hold_fen for arrival in arrivals} == {40_000}
+    assert len({arrival.visit.id for arrival in arrivals}) == 1
+    assert wallet.balance(account_id).held_fen == 40_000
+
+
+def test_twenty_cameras_seeing_one_car_are_one_visit(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 1_000_000 - 500_001)
+    arrivals = _at_once(
+        [lambda pump=pump: forecourt.arrive("粤B12345", pump=str(pump % 4)) for pump in range(20)]
+    )
+    assert len({arrival.visit.id for arrival in arrivals}) == 1
+    assert sorted(arrival.hold_fen for arrival in arrivals) == [0] * 19 + [40_000]
+    assert wallet.balance(account_id).held_fen == 40_000
+
+
+def test_a_callback_ten_times_at_once_credits_once(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 0)
+    order = wallet.create_recharge_order(account_id, 20_000, "sandbox", "k", forecourt.at(0))
+    payment = ChannelPayment("sandbox", "t1", order.id, 20_000, forecourt.at(1))
+    results = _at_once([lambda: wallet.channel_paid(payment, forecourt.at(2))] * 10)
+    assert Counter(type(result) for result in results) == {PaymentApplied: 1, PaymentAlreadyApplied: 9}
+    assert forecourt.total_fen(account_id) == 20_000
+
+
+def test_ten_payments_of_one_order_at_once_credit_once(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 0)
+    order = wallet.create_recharge_order(account_id, 20_000, "sandbox", "k", forecourt.at(0))
+    payments = [ChannelPayment("sandbox", f"t{n}", order.id, 20_000, forecourt.at(1)) for n in range(10)]
+    results = _at_once([lambda p=p: wallet.channel_paid(p, forecourt.at(2)) for p in payments])
+    assert sum(isinstance(result, PaymentApplied) for result in results) == 1
+    assert forecourt.total_fen(account_id) == 20_000
+    assert len(wallet.reviews(kind="payment_refused")) == 9
+
+
+def test_one_key_from_twenty_threads_is_one_account(wallet, forecourt):
+    accounts = _at_once([lambda: wallet.open_account("Li", None, "key", forecourt.at(0))] * 20)
+    assert len({account.id for account in accounts}) == 1
+    assert len(wallet.accounts()) == 1
+
+
+def test_one_plate_from_twenty_owners_is_bound_once(wallet, forecourt):
+    owners = [wallet.open_account(f"C{n}", None, f"k{n}", forecourt.at(0)) for n in range(20)]
+    results = _at_once(
+        [
+            lambda owner=owner: wallet.bind_vehicle(owner.id, "粤B12345", "blue", owner.id, forecourt.at(0))
+            for owner in owners
+        ]
+    )
+    assert sum(isinstance(result, PlateAlreadyBound) for result in results) == 19
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_capture_against_sweep_has_one_winner(wallet, forecourt, attempt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    forecourt.arrive("粤B12345", sighting_id="s1")
+    wallet.depart("s1", forecourt.at(100), forecourt.at(100))
+    sale = forecourt.sale(20_000)
+    result, *swept = _at_once(
+        [lambda: wallet.record_sale(sale, forecourt.at(500)), *[lambda: wallet.sweep(forecourt.at(500))] * 5]
+    )
+    voided = [visit for visits in swept for visit in visits]
+    if result.state == "captured":
+        assert (voided, forecourt.total_fen(account_id)) == ([], 80_000)
+    else:
+        assert (result.state, len(voided), forecourt.total_fen(account_id)) == ("waiting", 1, 100_000)
+    assert wallet.balance(account_id).held_fen == 0
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_sale_and_the_sighting_of_its_car_never_miss_each_other(wallet, forecourt, attempt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    sale = forecourt.sale(20_000)
+    _at_once(
+        [
+            lambda: wallet.record_sale(sale, forecourt.at(95)),
+            lambda: forecourt.arrive("粤B12345", sighting_id="s1"),
+        ]
+    )
+    assert wallet.record_sale(sale, forecourt.at(96)).state == "captured"
+    assert forecourt.total_fen(account_id) == 80_000
+
+
+def test_unbinding_against_arriving_leaves_no_hold_behind_it(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    works = [lambda: wallet.unbind_vehicle("粤B12345", forecourt.at(1))] * 3
+    works += [lambda n=n: forecourt.arrive("粤B12345", pump=str(n)) for n in range(5)]
+    results = _at_once(works)
+    assert sum(isinstance(result, VehicleUnknown) for result in results) == 2
+    held = [arrival.hold_fen for arrival in results[3:] if arrival.hold_fen]
+    assert wallet.balance(account_id).held_fen == sum(held) in (0, 40_000)
+    assert forecourt.arrive("粤B12345", seconds=9_000).match.outcome == "none"
+
+
+def test_a_busy_hour_on_shared_wallets_adds_up(wallet, forecourt):
+    """Two fleets of ten cars, everything at once: arrivals, sales, departures, sweeps, recharges."""
+    fleets = [forecourt.customer(f"京A{n:05d}", 300_000) for n in range(2)]
+    cars = [(f"粤B{n:05d}", fleets[n % 2]) for n in range(20)]
+    for plate, account_id in cars:
+        wallet.bind_vehicle(account_id, plate, "blue", plate, forecourt.at(0))
+
+    def drive(number, plate):
+        for turn in range(3):
+            start = turn * 1_000
+            name = f"{plate}-{turn}"
+            forecourt.arrive(plate, pump=str(number), seconds=start, sighting_id=name)
+            sale = forecourt.sale(1_000 + number, pump=str(number), started=start + 30, sale_id=name)
+            wallet.record_sale(sale, forecourt.at(start + 95))
+            wallet.depart(name, forecourt.at(start + 100), forecourt.at(start + 100))
+
+    works = [lambda n=n, plate=plate: drive(n, plate) for n, (plate, _) in enumerate(cars)]
+    works += [lambda n=n: wallet.sweep(forecourt.at(n * 700)) for n in range(4)]
+    works += [lambda account_id=account_id: forecourt.recharge(account_id, 5_000) for account_id in fleets]
+    assert [result for result in _at_once(works) if isinstance(result, Exception)] == []
+    wallet.sweep(forecourt.at(100_000))
+    taken = sum(visit.captured_fen for visit in wallet.visits(limit=1_000))
+    assert sum(forecourt.total_fen(account_id) for account_id in fleets) == 610_000 - taken
+    assert all(wallet.balance(account_id).held_fen == 0 for account_id in fleets)

@@ -1,0 +1,135 @@
+"""The database itself refuses what the code never does: every rule stands there again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from wallet.guards import FACTS, KEPT
+
+
+@pytest.fixture
+def used(wallet, forecourt):
+    """A wallet with rows in every table that carries money."""
+    forecourt.customer("粤B00001")
+    forecourt.customer("粤B00002")
+    forecourt.arrive("粤B00001", pump="1", sighting_id="s1")
+    forecourt.sell(20_000, pump="1")
+    wallet.depart("s1", forecourt.at(100), forecourt.at(100))
+    forecourt.arrive("粤B00002", pump="2", sighting_id="s2")
+    forecourt.arrive("粤B00003", pump="3", sighting_id="s3", candidates=(("粤B00002", 900_000),))
+    operator = wallet.access.add_operator("wang", "admin", "hash", forecourt.at(0))
+    wallet.access.record_look("a" * 64, operator.id, "test", forecourt.at(0))
+    return wallet
+
+
+def _refused(wallet, statement):
+    """What the database says against this statement; fails where it says nothing."""
+    with wallet.engine.connect().execution_options(platepay_writes=True) as connection:
+        try:
+            with connection.begin():
+                changed = connection.execute(text(statement)).rowcount
+        except DBAPIError as refused:
+            return str(refused.orig)
+    pytest.fail(f"{changed} rows were changed by: {statement}")
+
+
+def test_facts_are_never_updated_and_no_row_about_money_is_ever_deleted(used):
+    for table in FACTS:
+        column = "account_id" if table == "captures" else next(iter(_columns(used, table)))
+        assert "never updated" in _refused(used, f"UPDATE {table} SET {column} = {column}")
+    for table in FACTS + KEPT:
+        assert "never deleted" in _refused(used, f"DELETE FROM {table}")
+
+
+def _columns(wallet, table):
+    with wallet.engine.connect() as connection:
+        return list(connection.execute(text(f"SELECT * FROM {table}")).keys())
+
+
+# Each statement with a word of what must be said against it.
+REFUSED = [
+    ("UPDATE wallets SET held_fen = principal_fen + bonus_fen + 1", "available_not_negative"),
+    ("UPDATE wallets SET principal_fen = -1", "not_negative"),
+    ("UPDATE wallets SET version = version - 1", "never goes back"),
+    (
+        "UPDATE holds SET captured_fen = amount_fen + 1, state = 'captured', closed_at = placed_at"
+        " WHERE state = 'live'",
+        "capture_within_hold",
+    ),
+    ("UPDATE holds SET amount_fen = amount_fen - 1 WHERE state = 'live'", "never shrinks"),
+    (
+        "UPDATE holds SET state = 'live', captured_fen = 0, closed_at = NULL WHERE state = 'captured'",
+        "stays closed",
+    ),
+    ("UPDATE holds SET state = 'voided' WHERE state = 'live'", "live_is_not_closed"),
+    ("UPDATE holds SET visit_id = 'x' WHERE state = 'live'", "keeps its visit"),
+    (
+        "UPDATE visits SET state = 'open', ended_by = NULL, settled_at = NULL WHERE state = 'captured'",
+        "stays ended",
+    ),
+    ("UPDATE visits SET state = 'captured' WHERE state = 'open'", "end_fits_state"),
+    ("UPDATE visits SET plate = 'X' WHERE state = 'open'", "keeps its vehicle"),
+    ("UPDATE sales SET state = 'waiting', captured_fen = 0", "stays settled"),
+    ("UPDATE recharge_orders SET state = 'open', paid_at = NULL, channel_txn_id = NULL", "paid once"),
+    ("UPDATE vehicles SET plate = '粤B00001' WHERE plate = '粤B00002'", "binding"),
+    ("UPDATE reviews SET state = 'closed'", "open_is_not_closed"),
+    (
+        "INSERT INTO vehicles SELECT 'x', account_id, plate, colour, bound_at, NULL FROM vehicles LIMIT 1",
+        "plate",
+    ),
+    (
+        "INSERT INTO visits SELECT 'x', station, pump, account_id, vehicle_id, plate, state, ended_by, opened_at,"
+        " last_seen_at, left_at, settled_at, recorded_at, 's3', 's3' FROM visits WHERE state = 'open'",
+        "vehicle_id",
+    ),
+    (
+        "INSERT INTO captures SELECT visit_id, 'x', station, 'x', account_id, amount_fen, bonus_fen,"
+        " principal_fen, captured_at FROM captures",
+        "visit_id",
+    ),
+    (
+        "INSERT INTO captures SELECT 'x', 'x', station, sale_id, account_id, amount_fen, bonus_fen,"
+        " principal_fen, captured_at FROM captures",
+        "sale_id",
+    ),
+    (
+        "INSERT INTO holds SELECT 'x', visit_id, account_id, amount_fen, state, captured_fen, placed_at, closed_at"
+        " FROM holds LIMIT 1",
+        "visit_id",
+    ),
+    *(
+        (
+            f"INSERT INTO transfers SELECT 'x', {name}, kind, from_account, {to}, {fen}, NULL, {version}, NULL,"
+            " NULL, NULL, NULL, NULL, recorded_at FROM transfers LIMIT 1",
+            word,
+        )
+        for name, to, fen, version, word in (
+            ("name", "to_account", "1", "NULL", "name"),
+            ("'x'", "from_account", "1", "NULL", "two_accounts"),
+            ("'x'", "to_account", "0", "NULL", "amount_positive"),
+            ("'x'", "to_account", "1", "7", "wallet_transfer_is_numbered"),
+            ("'x'", "'nowhere'", "1", "NULL", "(?i)foreign key"),
+        )
+    ),
+]
+
+
+def test_the_database_refuses_by_itself(used):
+    for statement, word in REFUSED:
+        assert re.search(word, _refused(used, statement)), statement
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_refuses_to_be_truncated(used):
+    assert "never deleted" in _refused(used, "TRUNCATE transfers")
+
+
+def test_entries_are_both_legs_of_every_transfer_and_sum_to_zero(used):
+    with used.engine.connect() as connection:
+        legs, total = connection.execute(text("SELECT COUNT(*), SUM(amount_fen) FROM entries")).one()
+        transfers = connection.execute(text("SELECT COUNT(*) FROM transfers")).scalar_one()
+    assert (legs, total) == (2 * transfers, 0)
