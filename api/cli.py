@@ -90,7 +90,7 @@ def evaluate(
     """Score the recogniser on labelled pictures: exact plates, coverage at a given error, 95 % intervals."""
     from api.commands.evaluate import evaluate as run
 
-    run(labels, as_json=json, crops=crops, engine=engine)
+    raise typer.Exit(run(labels, as_json=json, crops=crops, engine=engine))
 
 
 @app.command()

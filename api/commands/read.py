@@ -16,7 +16,8 @@ from rich.markup import escape
 
 from api.commands.failures import CommandError
 from vision.backends import load_detector, load_reader
-from vision.pipeline import PictureReading, read_crop, read_picture
+from vision.metrics import read_crop
+from vision.pipeline import PictureReading, read_picture
 from vision.types import Image
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}

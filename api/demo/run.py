@@ -80,6 +80,7 @@ def run_demo(*, headless: bool, as_json: bool, port: int) -> int:
             # The database is looked at while the service still runs, as `platepay audit` would.
             report = _audit(station)
             problems = forecourt.problems()
+            console.print()
             console.print(audit_table(report))
             ok = not problems and report.ok
             for problem in problems:

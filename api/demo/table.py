@@ -49,13 +49,18 @@ def _cells(record: CarRecord, accounts: dict[str, str]) -> list[str]:
     return [
         f"{record.car.title}\n[dim]{escape(account)}[/dim]",
         record.car.pump,
-        f"[{style}] {text} [/]\n[dim]{1 - sighting['wrong_ppm'] / 1_000_000:.2%}[/dim]",
+        f"[{style}] {text} [/]\n[dim]{_sure(sighting['wrong_ppm'])}[/dim]",
         f"{OUTCOMES[match['outcome']]}\n[dim]{why}[/dim]",
         str(record.car.litres) if is_captured else ("paid at till" if record.at_till else ""),
         "\n".join(_yuan(fen) for fen in (match["hold_fen"], record.captured_fen)),
         "" if record.balance_after_fen is None else format_yuan(record.balance_after_fen),
         _verdict(record),
     ]
+
+
+def _sure(wrong_ppm: int) -> str:
+    # Rounded down: nothing is ever quite certain.
+    return f"{(1_000_000 - wrong_ppm) // 100 / 100:.2f}%" if wrong_ppm else "99.99%"
 
 
 def _yuan(fen: int) -> str:
