@@ -24,8 +24,8 @@ def day(wallet, forecourt):
     return forecourt
 
 
-# What somebody with the database's password might do, and the proofs that must notice. The text in braces is filled
-# from the day itself; the last member is what the finding must name.
+# What somebody with the database's password might do, and the proofs that must notice; the last
+# member is what the finding must name.
 EDITS = [
     (
         "UPDATE wallets SET principal_fen = principal_fen + 1",
@@ -64,7 +64,8 @@ EDITS = [
         "has 0 holds",
     ),
     (
-        "UPDATE visits SET state = 'voided', ended_by = 'zero_sale', settled_at = opened_at WHERE state = 'open'",
+        "UPDATE visits SET state = 'voided', ended_by = 'zero_sale', settled_at = opened_at"
+        " WHERE state = 'open'",
         {"visit_fits_its_hold"},
         "is voided, its hold",
     ),

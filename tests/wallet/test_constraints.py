@@ -82,8 +82,8 @@ REFUSED = [
         "plate",
     ),
     (
-        "INSERT INTO visits SELECT 'x', station, pump, account_id, vehicle_id, plate, state, ended_by, opened_at,"
-        " last_seen_at, left_at, settled_at, recorded_at, 's3', 's3' FROM visits WHERE state = 'open'",
+        "INSERT INTO visits SELECT 'x', station, pump, account_id, vehicle_id, plate, state, ended_by,"
+        " opened_at, last_seen_at, left_at, settled_at, recorded_at, 's3', 's3' FROM visits WHERE state = 'open'",
         "vehicle_id",
     ),
     (
@@ -97,14 +97,14 @@ REFUSED = [
         "sale_id",
     ),
     (
-        "INSERT INTO holds SELECT 'x', visit_id, account_id, amount_fen, state, captured_fen, placed_at, closed_at"
-        " FROM holds LIMIT 1",
+        "INSERT INTO holds SELECT 'x', visit_id, account_id, amount_fen, state, captured_fen,"
+        " placed_at, closed_at FROM holds LIMIT 1",
         "visit_id",
     ),
     *(
         (
-            f"INSERT INTO transfers SELECT 'x', {name}, kind, from_account, {to}, {fen}, NULL, {version}, NULL,"
-            " NULL, NULL, NULL, NULL, recorded_at FROM transfers LIMIT 1",
+            f"INSERT INTO transfers SELECT 'x', {name}, kind, from_account, {to}, {fen}, NULL, {version},"
+            " NULL, NULL, NULL, NULL, NULL, recorded_at FROM transfers LIMIT 1",
             word,
         )
         for name, to, fen, version, word in (

@@ -55,7 +55,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(database_url, for
             assert f"sighting-{number}" in matched
         else:
             assert captured[f"sale-{number}"] == amount_fen == 10
-    # Nothing was taken twice: one capture for each sale, and at most one more than was acknowledged each time.
+    # Nothing was taken twice: one capture for each sale, at most one a kill that was not acknowledged.
     sold = {number for what, number, _ in acknowledged if what == "sold"}
     assert len(sold) <= len(captured) <= len(sold) + KILLS
     balance = after.balance(account_id)

@@ -28,7 +28,7 @@ SOON = st.integers(0, 400)
 
 
 class Day(RuleBasedStateMachine):
-    """A day at one station. open_ledger: set by the test; gives a station whose wallet has no customers yet."""
+    """A day at one station. `open_ledger` is the test's: it gives a station without customers."""
 
     def __init__(self):
         super().__init__()
