@@ -14,6 +14,8 @@ from api.problems import problem_response
 
 log = logging.getLogger(__name__)
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
 
 class Observed:
     """ASGI middleware: names the request, measures it, and turns what nobody caught into internal_error."""
@@ -51,10 +53,9 @@ class Observed:
             await problem_response(InternalError(), request_id)(scope, receive, send_named)
         finally:
             route = _route_template(scope)
-            self._metrics.requests.labels(scope["method"], route, str(status or 500)).inc()
-            self._metrics.request_seconds.labels(scope["method"], route).observe(
-                time.perf_counter() - started
-            )
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self._metrics.requests.labels(method, route, str(status or 500)).inc()
+            self._metrics.request_seconds.labels(method, route).observe(time.perf_counter() - started)
 
 
 def _route_template(scope: Scope) -> str:

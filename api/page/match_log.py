@@ -18,7 +18,7 @@ from api.settings import find_zone
 from api.wiring import Services
 from wallet.access import Session
 
-STYLE = Path(__file__).with_name("style.css")
+STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 POLL_S = 1.0
 SESSION_EVERY = 15
@@ -52,7 +52,8 @@ class MatchLog:
 
     async def show(self) -> None:
         """Draw the page and begin to poll."""
-        ui.add_css(STYLE)
+        # In the head: NiceGUI's own way adds it by script, and the page would flash unstyled.
+        ui.add_head_html(f"<style>{STYLE}</style>")
         self._live = header.show_top(self._operator.operator_name)
         with ui.element("main").classes("pp-main"):
             self._cameras = ui.element("div").classes("pp-cameras").props('aria-label="Cameras"')

@@ -118,36 +118,19 @@ class OperatorClient:
         return self.http.delete(path, headers=self.headers)
 
 
-class Service:
-    """One running service with the operator, camera and pump of the template, at station `demo`."""
+class Client:
+    """What people and devices do to a service; the operator, camera and pump are the template's."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.settings = settings
+    def __init__(self, parts: Services, url: str, clock: Clock) -> None:
+        self.parts = parts
+        self.settings = parts.settings
+        self.url = url
         self.clock = clock
-        self.parts: Services = build_services(settings, clock)
-        self.app = create_app(settings, self.parts)
-        self.url = ""
-
-    def __enter__(self) -> Service:
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=2)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
-        self._thread.start()
-        until(lambda: self._server.started or not self._thread.is_alive())
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-        self.http = httpx.Client(base_url=self.url, timeout=30, limits=limits, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=30, limits=limits, trust_env=False)
         self.operator = OperatorClient(self.http, TOKEN)
-        self.camera = DeviceClient(self.http, "cam-1", self.parts.devices.key_of("cam-1"))
-        self.pump = DeviceClient(self.http, "pump-1", self.parts.devices.key_of("pump-1"))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.close()
-        self._server.should_exit = True
-        self._thread.join(20)
-        assert not self._thread.is_alive()
+        self.camera = DeviceClient(self.http, "cam-1", parts.devices.key_of("cam-1"))
+        self.pump = DeviceClient(self.http, "pump-1", parts.devices.key_of("pump-1"))
 
     def device(self, device_id: str, role: Any, station: str = "demo") -> DeviceClient:
         return DeviceClient(self.http, device_id, self.parts.devices.add(device_id, role, station))
@@ -231,6 +214,42 @@ def rfc3339(time_: datetime) -> str:
     return time_.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class Service(Client):
+    """A service that runs in a thread of this process."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        parts = build_services(settings, clock)
+        self.app = create_app(settings, parts)
+        self._listener = free_listener()
+        super().__init__(parts, f"http://127.0.0.1:{self._listener.getsockname()[1]}", clock)
+
+    def __enter__(self) -> Service:
+        config = uvicorn.Config(self.app, log_level="warning", timeout_graceful_shutdown=2)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
+        self._thread.start()
+        until(lambda: self._server.started or not self._thread.is_alive())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+def free_listener() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+@contextlib.contextmanager
+def client_of(parts: Services, url: str) -> Iterator[Client]:
+    """A client of a service that runs elsewhere; parts: built on its data folder, for the devices' keys."""
+    client = Client(parts, url, Clock())
+    yield client
+    client.http.close()
+
+
 @pytest.fixture(scope="session")
 def tools() -> Any:
     """What tests of this folder share besides fixtures: jpeg, until, rfc3339."""
@@ -241,6 +260,8 @@ def tools() -> Any:
     Tools.jpeg = staticmethod(jpeg)  # type: ignore[attr-defined]
     Tools.until = staticmethod(until)  # type: ignore[attr-defined]
     Tools.rfc3339 = staticmethod(rfc3339)  # type: ignore[attr-defined]
+    Tools.free_listener = staticmethod(free_listener)  # type: ignore[attr-defined]
+    Tools.client_of = staticmethod(client_of)  # type: ignore[attr-defined]
     return Tools
 
 
