@@ -31,8 +31,10 @@ from api.passwords import Passwords
 from api.settings import Settings
 from cameras import signing
 from wallet.access import Access, Device, Operator, Session
+from wallet.errors import InvalidFact
 
 WINDOW_S = 300
+DEVICE = re.compile(r"[ -~]{1,100}")
 NONCE = re.compile(r"[0-9a-f]{32}")
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
@@ -55,7 +57,7 @@ class Operators:
         self._strangers = Strangers()
 
     def add(self, name: str, password: str, role: str = "admin") -> Operator:
-        """Create an operator. Raises PasswordTooShort, and NameTaken from the wallet."""
+        """Create an operator. Raises InvalidFact for a short password, NameTaken."""
         return self._access.add_operator(name, role, self._passwords.make(password), self._clock())
 
     def login(self, name: str, password: str) -> tuple[str, datetime]:
@@ -158,7 +160,9 @@ class Devices:
         self._clock = clock
 
     def add(self, device_id: str, role: Literal["camera", "pump"], station: str) -> str:
-        """Register a device and give its key, to be put into its configuration. Raises NameTaken."""
+        """Register a device and give its key, to be put into its configuration. Raises NameTaken, InvalidFact."""
+        if not DEVICE.fullmatch(device_id):
+            raise InvalidFact("device_id", repr(device_id), "must be plain ASCII: it travels in a header")
         device = self._access.add_device(device_id, role, station, self._clock())
         return device_key(self._secret, device.id, device.key_version)
 
@@ -175,7 +179,7 @@ class Devices:
         path: with its query, as it stood in the request line. headers: looked up by name in any case.
         The signature is checked before the nonce is kept: a forger cannot use up a device's nonces.
         """
-        device_id = _header(headers, signing.DEVICE_HEADER, re.compile(r"[\w.\-]{1,64}"))
+        device_id = _header(headers, signing.DEVICE_HEADER, DEVICE)
         timestamp = int(_header(headers, signing.TIMESTAMP_HEADER, TIMESTAMP))
         nonce = _header(headers, signing.NONCE_HEADER, NONCE)
         given = _header(headers, signing.SIGNATURE_HEADER, re.compile(r"[0-9a-f]{64}"))

@@ -9,18 +9,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from api.errors import TooBusy
+from wallet.errors import InvalidFact
 
 THREADS = 2
 MOST_WAITING = 16
 
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 256
-
-
-class PasswordTooShort(ValueError):  # noqa: N818
-    """The new password has fewer than SHORTEST_PASSWORD characters, or more than LONGEST_PASSWORD."""
-
-    code = "password_too_short"
 
 
 class Passwords:
@@ -37,11 +32,10 @@ class Passwords:
         self._nobody = self._hasher.hash("no operator has this password")
 
     def make(self, password: str) -> str:
-        """A hash to store. Raises PasswordTooShort."""
+        """A hash to store. Raises InvalidFact where the password is too short or too long."""
         if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-            raise PasswordTooShort(
-                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, not {len(password)}"
-            )
+            rule = f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+            raise InvalidFact("password", f"{len(password)} characters", rule)
         return self._pool.submit(self._hasher.hash, password).result()
 
     def fits(self, stored: str | None, password: str) -> bool:

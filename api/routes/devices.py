@@ -43,7 +43,7 @@ cameras = APIRouter(
 pumps = APIRouter(prefix="/v1", tags=["pumps"], dependencies=[Depends(get_pump), Depends(whole_numbers_only)])
 pictures = APIRouter(prefix="/v1", tags=["evidence"])
 
-REPEATED: dict[int | str, dict[str, Any]] = {200: {"description": "The same was sent before; this is its answer"}}
+REPEATED: dict[int | str, dict[str, Any]] = {200: {"description": "Sent before; this is its answer"}}
 
 Sha256InPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", examples=["a" * 64])]
 

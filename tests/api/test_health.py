@@ -66,8 +66,9 @@ def test_metrics_count_what_happened(service: Any, tools: Any) -> None:
     service.arrive("鲁Q4D635")
     service.http.get("/no/such/place/1")
     health = {
-        "station": "demo", "state": "frozen", "frames": 1, "dropped": 0, "broken_frames": 0, "reconnects": 0,
-        "last_frame_at": tools.rfc3339(service.clock() - timedelta(seconds=90)), "width": None, "height": None,
+        "station": "demo", "state": "frozen", "frames": 1, "dropped": 0, "broken_frames": 0,
+        "reconnects": 0, "width": None, "height": None,
+        "last_frame_at": tools.rfc3339(service.clock() - timedelta(seconds=90)),
     }  # fmt: skip
     assert service.camera.post("/v1/cameras/lane-1/health", health).status_code == 200
     found = metrics_of(service)

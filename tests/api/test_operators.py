@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from wallet.errors import InvalidFact
+
 
 def login(service: Any, name: str, password: str) -> Any:
     return service.http.post("/v1/sessions", json={"name": name, "password": password})
@@ -81,7 +83,7 @@ def test_the_password_is_kept_as_argon2id_and_the_token_as_a_hash(service: Any, 
 
 
 def test_a_short_password_is_refused(service: Any) -> None:
-    with pytest.raises(ValueError, match="10 to 256 characters"):
+    with pytest.raises(InvalidFact, match="10 to 256 characters"):
         service.parts.operators.add("short", "123456789")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
@@ -104,3 +105,13 @@ def test_device_keys_differ_by_device_version_and_secret() -> None:
         device_key(b"b" * 32, "cam-1", 1),
     }
     assert len(keys) == 4
+
+
+def test_the_document_has_exactly_these_settings_with_their_defaults() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    rows = re.findall(r"^\| `PLATEPAY_(\w+)` \| (?:`(.+?)`)? ?\| (.+?) \|$", text, re.MULTILINE)
+    told = {name.lower(): (default, meaning) for name, default, meaning in rows}
+    assert set(told) == set(Settings.model_fields)
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else str(field.default)
+        assert told[name] == (default.lower() if default in ("True", "False") else default, field.description)
