@@ -13,6 +13,7 @@ CameraError
 │   ├── StreamLost
 │   └── NoPictures
 ├── EvidenceTooLarge
+├── CameraWatchedTwice
 ├── ScriptError               a simulated forecourt that cannot be
 └── RtspServerError
 """
@@ -22,6 +23,7 @@ CameraError
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -33,12 +35,19 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+SECRET_IN_QUERY = re.compile(r"(?i)((?:^|&)[^=&]*(?:pass|pwd|token|secret|key|auth)[^=&]*=)[^&]*")
+
+
 def masked(url: str) -> str:
-    """The url with its password hidden: safe to log and to show."""
+    """The url with its password and other secrets hidden: safe to log and to show."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return url
+    query = SECRET_IN_QUERY.sub(r"\1***", parts.query)
+    if query != parts.query:
+        parts = parts._replace(query=query)
+        url = urlunsplit(parts)
     name, at, host = parts.netloc.rpartition("@")
     if not at or ":" not in name:
         return url
@@ -157,6 +166,17 @@ class EvidenceTooLarge(CameraError):
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
         super().__init__(f"an evidence picture of {size_bytes} bytes is above the limit of {limit_bytes}")
+
+
+class CameraWatchedTwice(CameraError):
+    code = "camera_watched_twice"
+
+    def __init__(self, camera: str, path: Path) -> None:
+        self.camera = camera
+        self.path = path
+        super().__init__(
+            f"another worker already watches camera {camera!r} with the data in {path.parent}; stop it first"
+        )
 
 
 class ScriptError(CameraError):

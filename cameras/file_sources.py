@@ -133,18 +133,24 @@ class FileClock:
         self._start = start
         self._realtime = realtime
         self._began_s = time.monotonic()
-        self._first_pts_s: float | None = None
+        self._zero_pts_s: float | None = None
+        self._last_pts_s = 0.0
         self._last: datetime | None = None
 
     def captured_at(self, pts_s: float | None, step_s: float) -> datetime:
-        """step_s: how far apart pictures are where the file has no times."""
+        """step_s: how far apart pictures are where the file does not say."""
         last = self._last
         if pts_s is None:
             found = self._start if last is None else last + timedelta(seconds=step_s)
         else:
-            if self._first_pts_s is None:
-                self._first_pts_s = pts_s
-            found = self._start + timedelta(seconds=pts_s - self._first_pts_s)
+            if self._zero_pts_s is None:
+                self._zero_pts_s = pts_s
+            elif last is not None and pts_s < self._last_pts_s:
+                # Recordings put end to end: each counts from its own beginning.
+                passed_s = (last - self._start).total_seconds()
+                self._zero_pts_s = pts_s - passed_s - step_s
+            self._last_pts_s = pts_s
+            found = self._start + timedelta(seconds=pts_s - self._zero_pts_s)
         if last is not None and found <= last:
             found = last + timedelta(microseconds=1)
         self._last = found

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +27,7 @@ Progress = Callable[[int, int], None]
 KEYFRAME_EVERY = FRAMES_PER_SECOND
 NOISE_LEVELS = 0.8
 NOISE_FIELDS = 5
+FILMS_KEPT_S = 7 * 86_400
 ENCODER = {
     "preset": "ultrafast",
     "tune": "zerolatency",
@@ -42,11 +44,13 @@ class Scene:
         rng = np.random.default_rng(script.seed)
         self._background = forecourt_art.draw_background(rng)
         self._sprites = [forecourt_art.draw_car(car, rng) for car in script.cars]
-        self._noise = [
-            rng.normal(0.0, NOISE_LEVELS, (HEIGHT_PX, WIDTH_PX)).round().astype(np.int16)
-            for _ in range(NOISE_FIELDS)
-        ]
         self._still: tuple[tuple[object, ...], Image] | None = None
+
+    @functools.cached_property
+    def _noise(self) -> list[npt.NDArray[np.int16]]:
+        rng = np.random.default_rng((self._script.seed, 1))
+        size = (HEIGHT_PX, WIDTH_PX)
+        return [rng.normal(0.0, NOISE_LEVELS, size).round().astype(np.int16) for _ in range(NOISE_FIELDS)]
 
     def picture(self, at_s: float) -> Image:
         """The clean picture: (720, 1280, 3) uint8, BGR; not to be changed."""
@@ -124,10 +128,23 @@ def rendered(script: Script, folder: Path | None = None, progress: Progress | No
     folder = folder or film_cache()
     path = folder / f"forecourt-{script.digest()[:16]}-{drawing_digest()}.mp4"
     if path.is_file() and path.stat().st_size > 0:
+        os.utime(path)
         if progress is not None:
             progress(script.frame_count, script.frame_count)
         return path
+    forget_old_films(folder)
     return render_forecourt(script, path, progress)
+
+
+def forget_old_films(folder: Path) -> None:
+    """Deletes films nobody has asked for in a week."""
+    before_s = time.time() - FILMS_KEPT_S
+    for old in folder.glob("*.mp4"):
+        try:
+            if old.stat().st_mtime < before_s:
+                old.unlink()
+        except FileNotFoundError:
+            continue
 
 
 def film_cache() -> Path:

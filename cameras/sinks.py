@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import random
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ import uuid_utils
 
 from cameras.backoff import Backoff
 from cameras.config import CameraConfig, ServiceLink
+from cameras.errors import CameraWatchedTwice
 from cameras.evidence import EvidenceStore
 from cameras.frame_source import NowFunction, utc_now
 from cameras.health import CameraHealth
@@ -34,6 +37,7 @@ log = logging.getLogger(__name__)
 
 EVIDENCE_KEPT = timedelta(days=7)
 SWEEP_EVERY = timedelta(hours=1)
+FLUSH_STEP_S = 2.0
 
 
 def new_sighting_id() -> str:
@@ -60,7 +64,10 @@ class Sink(Protocol):
 
 
 class ServiceSink:
-    """To the service: evidence to disk, message into the outbox, and a thread that sends."""
+    """To the service: evidence to disk, message into the outbox, and a thread that sends.
+
+    Raises CameraWatchedTwice where another process has this camera's outbox.
+    """
 
     def __init__(
         self,
@@ -80,6 +87,7 @@ class ServiceSink:
         self._now = now
         self._kept = kept
         self._swept_at: datetime | None = None
+        self._lock = take_lock(camera.name, folder / "outbox" / f"{camera.name}.lock")
         self.evidence = EvidenceStore(folder / "evidence")
         self.outbox = Outbox(folder / "outbox" / f"{camera.name}.db")
         backoff = Backoff(rng or random.Random())  # noqa: S311 - no secret depends on it
@@ -104,11 +112,19 @@ class ServiceSink:
         self._sweep()
 
     def flush(self, timeout_s: float) -> bool:
-        return self.outbox.wait_until_empty(timeout_s)
+        """True once everything has arrived; does not wait for a service that cannot be reached."""
+        end_s = time.monotonic() + timeout_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            if self.outbox.wait_until_empty(min(left_s, FLUSH_STEP_S)):
+                return True
+            if self.sender.counts.failing:
+                break
+        return self.outbox.wait_until_empty(0.0)
 
     def close(self) -> None:
         self.sender.stop()
         self.outbox.close()
+        self._lock.close()
 
     def _sweep(self) -> None:
         now = self._now()
@@ -169,6 +185,18 @@ class JsonLinesSink:
     def _write(self, message: dict[str, Any]) -> None:
         self._stream.write(json.dumps(message, ensure_ascii=False) + "\n")
         self._stream.flush()
+
+
+def take_lock(camera: str, path: Path) -> TextIO:
+    """A lock that lasts while the file is open and this process lives; raises CameraWatchedTwice."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise CameraWatchedTwice(camera, path) from error
+    return file
 
 
 def keep(

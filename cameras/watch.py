@@ -85,7 +85,8 @@ def watch(
     """Watches the camera until stop is set or its file has ended; then everything open becomes final.
 
     source, sink: the source is closed at the end, the sink is not. on_frame: called after each frame.
-    Raises StreamNotOpened or NoPictures where a file or folder cannot be used; nothing else ends it.
+    Raises StreamNotOpened or NoPictures where a file or folder cannot be used, and BrokenPipeError where
+    nobody reads the JSON lines any more; nothing else ends it.
     """
     watcher = Watcher(camera, pipeline, sink, source or open_source(camera), report_every_s, now)
     try:
@@ -217,6 +218,9 @@ class Watcher:
         """Does the work; where that fails the traceback is logged, though not for every frame."""
         try:
             work()
+        except BrokenPipeError:
+            # Whoever read our lines is gone: there is nothing to go on for.
+            raise
         except Exception:
             if time.monotonic() - self._complained_s >= COMPLAIN_EVERY_S:
                 self._complained_s = time.monotonic()

@@ -238,6 +238,8 @@ def test_a_service_url_must_be_http(tmp_path):
         ("rtsp://user:secret@host/x", "rtsp://user:***@host/x"),
         ("rtsp://user:se:c@ret@host:554/x?a=1", "rtsp://user:***@host:554/x?a=1"),
         ("rtsp://user@host/x", "rtsp://user@host/x"),
+        ("http://cam/v.cgi?user=a&pwd=secret&fps=5", "http://cam/v.cgi?user=a&pwd=***&fps=5"),
+        ("http://a:secret@cam/v?token=secret", "http://a:***@cam/v?token=***"),
         ("films/day.mp4", "films/day.mp4"),
     ],
 )

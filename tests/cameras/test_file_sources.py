@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import av
 import cv2
@@ -99,18 +100,41 @@ def test_corrupt_bytes_in_h264_are_counted_and_not_passed_on(tmp_path):
     assert "broken frame" in source.stats.detail
 
 
+def write_ts(path, images):
+    height, width = images[0].shape[:2]
+    with av.open(str(path), "w", format="mpegts") as container:
+        options = {"preset": "ultrafast", "tune": "zerolatency"}
+        stream = container.add_stream("libx264", rate=10, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
 def test_a_file_cut_off_in_the_middle_gives_what_is_whole(tmp_path):
     path = tmp_path / "a.ts"
-    with av.open(str(path), "w", format="mpegts") as container:
-        stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
-        for seed in range(30):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(seed), format="bgr24")))
-        container.mux(stream.encode(None))
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    data = write_ts(path, [picture(seed) for seed in range(30)])
+    path.write_bytes(data[: len(data) // 2])
     source = VideoFileSource(camera(path))
     assert 5 < len(list(source)) < 30
     assert source.ended
+
+
+def test_a_resolution_that_changes_within_h264_is_counted_and_the_times_go_on(tmp_path):
+    path = tmp_path / "a.ts"
+    small = write_ts(path, [picture(seed) for seed in range(10)])
+    large = write_ts(path, [picture(seed, 640, 360) for seed in range(10)])
+    path.write_bytes(small + large)
+    source = VideoFileSource(camera(path, starts_at=START))
+    frames = list(source)
+    sizes = [frame.image.shape[1] for frame in frames]
+    assert sizes[0] == 320
+    assert sizes[-1] == 640
+    assert sizes == sorted(sizes)
+    assert source.stats.size_changes == 1
+    steps = [b - a for a, b in pairwise(frame.captured_at for frame in frames)]
+    assert min(steps) > timedelta(seconds=0.05)
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no film"])

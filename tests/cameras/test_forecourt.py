@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from itertools import pairwise
 
@@ -123,10 +124,21 @@ def test_a_film_has_its_frames_at_their_times_and_a_keyframe_a_second(tmp_path):
 
 def test_a_script_is_filmed_once_and_another_one_anew(tmp_path):
     first = rendered(SMALL, tmp_path)
-    written = first.stat().st_mtime_ns
+    written = first.stat().st_ino
     assert rendered(SMALL, tmp_path) == first
-    assert first.stat().st_mtime_ns == written
+    assert first.stat().st_ino == written
     assert rendered(replace(SMALL, seed=2), tmp_path) != first
+
+
+def test_films_nobody_asked_for_in_a_week_are_deleted(tmp_path):
+    old, asked = tmp_path / "old.mp4", rendered(SMALL, tmp_path)
+    old.write_bytes(b"film")
+    for path in (old, asked):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    rendered(SMALL, tmp_path)
+    rendered(replace(SMALL, seed=3), tmp_path)
+    assert asked.exists()
+    assert not old.exists()
 
 
 def test_the_same_script_gives_the_same_pictures():

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cameras.config import ServiceLink, ZoneConfig
-from cameras.errors import StreamNotOpened
+from cameras.errors import CameraWatchedTwice, StreamNotOpened
 from cameras.messages import ModelNames
 from cameras.rtsp_server import RtspServer
 from cameras.sinks import JsonLinesSink, ServiceSink, new_sighting_id, open_sink
@@ -222,6 +222,29 @@ def test_without_a_service_sightings_are_json_lines_with_evidence_on_disk(film, 
     assert (seen["event"], seen["text"], seen["pump"]) == ("sighting", "粤B12345", "1")
     assert (gone["event"], gone["sighting_id"]) == ("departure", seen["sighting_id"])
     assert all(sink.evidence.get(sha256) for sha256 in seen["evidence"].values())
+
+
+def test_a_reader_of_the_lines_that_went_away_ends_the_watch(film):
+    with pytest.raises(BrokenPipeError):
+        run(film, Scripted({2: [sighting(1)]}), Listing(fails=99, error=BrokenPipeError()))
+
+
+def test_a_camera_is_watched_by_one_worker_at_a_time(film, tmp_path):
+    link = ServiceLink("http://127.0.0.1:9", "camera-1", KEY)
+    first = ServiceSink(camera(film), link, tmp_path, MODELS)
+    with pytest.raises(CameraWatchedTwice, match="another worker already watches camera 'lane-1'"):
+        ServiceSink(camera(film), link, tmp_path, MODELS)
+    first.close()
+    ServiceSink(camera(film), link, tmp_path, MODELS).close()
+
+
+def test_a_service_that_cannot_be_reached_does_not_hold_up_the_end_and_loses_nothing(film, tmp_path):
+    link = ServiceLink("http://127.0.0.1:9", "camera-1", KEY)
+    sink = ServiceSink(camera(film), link, tmp_path, MODELS)
+    report = run(film, Scripted({2: [sighting(1)]}), sink, flush_timeout_s=60.0)
+    waiting = sink.outbox.counts().waiting
+    sink.close()
+    assert (report.undelivered, waiting) == (True, 3)
 
 
 def test_sighting_ids_are_uuid7_and_never_the_same():
