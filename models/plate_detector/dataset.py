@@ -54,9 +54,9 @@ kpt_oks_sigmas: [{sigma}, {sigma}, {sigma}, {sigma}]
 """
 
 
-def read_config() -> dict[str, Any]:
-    """`config.toml` as it stands beside this file."""
-    with CONFIG.open("rb") as file:
+def read_config(path: Path = CONFIG) -> dict[str, Any]:
+    """The configuration, by default `config.toml` beside this file."""
+    with path.open("rb") as file:
         return tomllib.load(file)
 
 
@@ -123,6 +123,30 @@ def cut_scene(picture: LabelledPicture, rng: Generator, long_side: int) -> Sampl
     return Sample(damage(cut_out.image, rng), cut_out.targets)
 
 
+def hide_plate(picture: LabelledPicture, rng: Generator, long_side: int) -> Sample:
+    """A window on a scene whose plate is smoothed away: lamps, badges and grilles, nothing to find."""
+    scene = sample_of(picture)
+    image = scene.image
+    for target in scene.targets:
+        if target.corners is None:
+            raise ValueError("the corners of a scene must be known")
+        behind = widen(target.corners, 1.15, 1.4)
+        x1, y1, _, y2 = (max(0, round(v)) for v in target_of(behind).box)
+        beside = image[y1:y2, max(0, x1 - 12) : x1 + 3].reshape(-1, 3)
+        colour = np.median(beside, axis=0) if len(beside) else np.array([90, 90, 90])
+        panel = np.full((40, 120, 3), colour, np.uint8)
+        image = paste(image, panel, behind, 3.0)
+    h, w = image.shape[:2]
+    size = random_size(rng, long_side)
+    x, y = scene.targets[0].corners.mean(axis=0)  # type: ignore[union-attr]
+    # Look at the neighbourhood of where the plate was: that is where the look-alikes are.
+    scale = max(float(rng.uniform(1.0, 2.0)) * size[0] / w, size[0] / w, size[1] / h)
+    left = float(np.clip(size[0] * rng.uniform(0.2, 0.8) - x * scale, size[0] - w * scale, 0))
+    top = float(np.clip(size[1] * rng.uniform(0.3, 0.9) - y * scale, size[1] - h * scale, 0))
+    matrix = np.array([[scale, 0, left], [0, scale, top], [0, 0, 1]], np.float64)
+    return Sample(damage(cut(Sample(image), matrix, size).image, rng), [])
+
+
 def replace_plate(picture: LabelledPicture, rng: Generator, long_side: int) -> Sample:
     """A window on a scene with a drawn plate laid over the real one, in the light of the real one.
 
@@ -171,7 +195,7 @@ def compose(background: Sample, rng: Generator) -> Sample:
         plate = random_plate(rng)
         ph, pw = plate.picture.shape[:2]
         for _attempt in range(5):
-            width = w * float(np.exp(rng.uniform(np.log(0.05), np.log(largest))))
+            width = w * float(np.exp(rng.uniform(np.log(0.06), np.log(largest))))
             centre = rng.uniform(0.02, 0.98) * w, rng.uniform(0.02, 0.98) * h
             corners = random_corners(centre, width, pw / ph, rng)
             target = target_of(corners)
@@ -182,7 +206,7 @@ def compose(background: Sample, rng: Generator) -> Sample:
                 image = paste(image, shade, corners, rng.uniform(0.4, 1.2))
                 targets.append(target)
                 break
-    if rng.random() < 0.3:
+    for _ in range(int(rng.choice([0, 1, 2, 4], p=[0.4, 0.25, 0.2, 0.15]))):
         image = put_sign(image, targets, rng)
     return Sample(damage(image, rng), targets)
 
@@ -195,10 +219,12 @@ def mount(image: Image, corners: np.ndarray, rng: Generator) -> Image:
 
 
 def put_sign(image: Image, targets: list[Target], rng: Generator) -> Image:
-    """A board with writing that is no plate: wrong number of characters, any colours. Nothing to be found."""
+    """A board with the wrong number of characters, or a lamp, put on the picture: nothing to find."""
     h, w = image.shape[:2]
-    count = int(rng.choice([1, 2, 3, 4, 10, 12]))
+    count = int(rng.choice([0, 1, 2, 3, 4, 10, 12], p=[0.3, 0.1, 0.15, 0.15, 0.1, 0.1, 0.1]))
     board = np.full((70, 40 * count + 30, 3), rng.integers(0, 255, 3), np.uint8)
+    if count == 0:
+        board = lamp(rng)
     ink = tuple(int(v) for v in rng.integers(0, 255, 3))
     for position in range(count):
         text = pick(rng, LETTERS + DIGITS)
@@ -207,8 +233,18 @@ def put_sign(image: Image, targets: list[Target], rng: Generator) -> Image:
             board, text, origin, cv2.FONT_HERSHEY_SIMPLEX, 1.5, ink, int(rng.integers(2, 5)), cv2.LINE_AA
         )
     centre = rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h
-    corners = random_corners(centre, rng.uniform(0.06, 0.4) * w, board.shape[1] / board.shape[0], rng)
+    corners = random_corners(centre, rng.uniform(0.04, 0.3) * w, board.shape[1] / board.shape[0], rng)
     return image if overlaps(target_of(corners), targets) else paste(image, board, corners)
+
+
+def lamp(rng: Generator) -> Image:
+    """A tail lamp: red or orange, brighter in the middle, with a few bars. (60, 150, 3) uint8 BGR."""
+    x, y = np.linspace(-1, 1, 150), np.linspace(-1, 1, 60)[:, None]
+    glow = np.exp(-rng.uniform(0.3, 2) * (x**2 + y**2))[..., None] * rng.uniform(120, 255)
+    picture = glow * np.array([rng.uniform(0.05, 0.5), rng.uniform(0.05, 0.6), 1.0])
+    for bar in rng.uniform(0, 150, int(rng.integers(0, 6))):
+        picture[:, int(bar) : int(bar) + 3] *= rng.uniform(0.3, 1.6)
+    return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 def pick_background(sources: Sources, rng: Generator, long_side: int) -> Sample:
@@ -268,13 +304,15 @@ def plan(
     def any_of(pictures: list[LabelledPicture], rng: Generator) -> LabelledPicture:
         return pictures[rng.integers(len(pictures))]
 
-    if part == 1:
+    if part == 1:  # validation has enough with the cuts
         for picture in sources.scenes * numbers["scenes_as_they_are"]:
             yield "scene", lambda _, p=picture: sample_of(p)
     for _ in range(round(numbers["scene_cuts"] * part)):
         yield "cut", lambda rng: cut_scene(any_of(sources.scenes_balanced, rng), rng, side)
     for _ in range(round(numbers["replaced"] * part)):
         yield "replaced", lambda rng: replace_plate(any_of(sources.scenes_balanced, rng), rng, side)
+    for _ in range(round(numbers["hidden"] * part)):
+        yield "hidden", lambda rng: hide_plate(any_of(sources.scenes_balanced, rng), rng, side)
     for _ in range(round(numbers["composites"] * part)):
         yield "composite", lambda rng: compose(pick_background(sources, rng, side), rng)
     for picture in sources.foreign:
@@ -308,8 +346,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=data_root(), help="labelled pictures")
     parser.add_argument("--out", type=Path, default=Path("runs/plate_detector/data"))
+    parser.add_argument("--config", type=Path, default=CONFIG)
     arguments = parser.parse_args()
-    print(build(arguments.out, arguments.data, read_config()))
+    print(build(arguments.out, arguments.data, read_config(arguments.config)))
 
 
 if __name__ == "__main__":

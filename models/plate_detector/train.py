@@ -15,8 +15,12 @@ import torch
 from torch import Tensor, nn
 from ultralytics import YOLO
 from ultralytics.models.yolo.pose import PoseTrainer
+from ultralytics.nn.tasks import PoseModel
 from ultralytics.utils.loss import v8PoseLoss
 
+KEYPOINTS = (4, 3)
+# Ultralytics never warms up for fewer steps.
+WARM_UP_STEPS = 100
 CONFIG = Path(__file__).with_name("config.toml")
 
 
@@ -65,6 +69,12 @@ class PlateLoss(v8PoseLoss):
 class PlateTrainer(PoseTrainer):
     """Ultralytics' pose trainer, made quick on a CPU that multiplies in 16 bits (AMX)."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Ultralytics loads pictures in the training process on a CPU; one more process overlaps the two.
+        self.args.workers = 1
+        self.steps_done = 0
+
     def _setup_train(self) -> None:
         super()._setup_train()
         self.model.criterion = PlateLoss(self.model)
@@ -72,6 +82,15 @@ class PlateTrainer(PoseTrainer):
             self.model.to(memory_format=torch.channels_last)
             # Ultralytics asks for 16 bits on a GPU only; on a CPU they are bfloat16 and need no scaler.
             self.amp = torch.cpu._is_amx_tile_supported()
+
+    def optimizer_step(self) -> None:
+        """One step, and the rate of the next by how much is done: few epochs make coarse stairs otherwise."""
+        super().optimizer_step()
+        self.steps_done += 1
+        done = self.steps_done / len(self.train_loader)
+        if self.steps_done > WARM_UP_STEPS:
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * self.lf(min(done, self.epochs))
 
     def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
         batch = super().preprocess_batch(batch)
@@ -94,13 +113,15 @@ def settings(config: dict[str, Any], data: Path, out: Path) -> dict[str, Any]:
         "nbs": train["batch"],
         "optimizer": "AdamW",
         "lr0": train["learning_rate"],
-        "lrf": 0.02,
+        "lrf": train["last_rate"],
         "cos_lr": True,
-        "warmup_epochs": 0.3,
+        "warmup_epochs": 0.1,  # at least WARM_UP_STEPS
+        "warmup_bias_lr": 0.0,  # the usual 0.1 is meant for plain gradient descent
         "weight_decay": 0.0005,
         "pose": 3.0,
         "kobj": 0.5,
         "mosaic": train["mosaic"],
+        "multi_scale": train["multi_scale"],
         "close_mosaic": train["last_epochs_without_mosaic"],
         "scale": 0.4,
         "degrees": 4.0,
@@ -125,6 +146,8 @@ def train(config: dict[str, Any], data: Path, out: Path, start: Path | None, dev
     """Train by the configuration; returns the last checkpoint, in `out`/weights."""
     torch.set_num_threads(config["train"]["threads"])
     model = YOLO("yolov8n-pose.yaml")
+    # With a head of the usual 17 points a checkpoint of ours would lose its corners on loading.
+    model.model = PoseModel(model.model.yaml, nc=1, data_kpt_shape=KEYPOINTS, verbose=False)
     if start is not None:
         model.load(str(start))
     options = settings(config, data, out) | {"device": device, "pretrained": start is not None}
@@ -139,9 +162,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("runs/plate_detector/data/data.yaml"))
     parser.add_argument("--out", type=Path, default=Path("runs/plate_detector/train"))
     parser.add_argument("--start", type=Path, default=None, help="YOLOv8n checkpoint to begin from")
+    parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--device", default="cpu", help="cpu, or the number of a GPU")
     arguments = parser.parse_args()
-    with CONFIG.open("rb") as file:
+    with arguments.config.open("rb") as file:
         config = tomllib.load(file)
     print(train(config, arguments.data, arguments.out, arguments.start, arguments.device))
 
