@@ -137,6 +137,7 @@ def match_view(row: facts.MatchRow) -> MatchView:
         reasons=reasons(row.match.reasons),
         decided_at=row.match.decided_at,
         visit_id=row.match.visit_id,
+        joined=row.match.joined,
         visit_state=row.visit_state,
         visit_end=row.visit_end,
         hold_fen=row.hold_fen,

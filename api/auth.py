@@ -160,7 +160,7 @@ class Devices:
         self._clock = clock
 
     def add(self, device_id: str, role: Literal["camera", "pump"], station: str) -> str:
-        """Register a device and give its key, to be put into its configuration. Raises NameTaken, InvalidFact."""
+        """Register a device and give its key, for its configuration. Raises NameTaken, InvalidFact."""
         if not DEVICE.fullmatch(device_id):
             raise InvalidFact("device_id", repr(device_id), "must be plain ASCII: it travels in a header")
         device = self._access.add_device(device_id, role, station, self._clock())

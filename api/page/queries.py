@@ -7,7 +7,6 @@ from datetime import datetime, timedelta, tzinfo
 
 from api.page.rows import (
     VISIT_ENDS,
-    VISIT_STATES,
     Filter,
     Row,
     characters,
@@ -124,7 +123,7 @@ class LogQueries:
             ("可信度 Confidence", confidence(sighting)),
             ("账户 Account", row.account),
             ("匹配车牌 Matched plate", match.plate or "—"),
-            ("状态 Visit", VISIT_STATES.get(found.visit_state or "", "—")),
+            ("状态 Visit", row.visit or "—"),
             ("结束原因 Ended by", VISIT_ENDS.get(found.visit_end or "", "—")),
             ("预授权 Hold", row.hold),
             ("扣款 Captured", row.captured),

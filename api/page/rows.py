@@ -23,6 +23,7 @@ VISIT_ENDS = {
 }
 COLOURS = {"blue": "蓝牌", "green": "绿牌", "yellow": "黄牌", "white": "白牌", "black": "黑牌"}
 UNREADABLE = "无法识别"
+SAME_STAY = "同一停留 Same stay"
 REASONS = {
     "sure": "把握充分",
     "not_readable": "未读出车牌",
@@ -124,10 +125,11 @@ def to_row(row: MatchRow, account_name: str | None, zone: tzinfo) -> Row:
         reasons=tuple(sentence(reason) for reason in match.reasons),
         account=account_name or "—",
         registered=match.plate if match.plate and match.plate != sighting.text else "",
-        visit=VISIT_STATES.get(row.visit_state or "", ""),
-        visit_state=row.visit_state or "",
-        hold=yuan(row.hold_fen) if row.hold_fen else "—",
-        captured=yuan(row.captured_fen) if row.captured_fen else "—",
+        visit=SAME_STAY if match.joined else VISIT_STATES.get(row.visit_state or "", ""),
+        visit_state="" if match.joined else row.visit_state or "",
+        # A stay's money is shown once, at the sighting that opened it.
+        hold=yuan(row.hold_fen) if row.hold_fen and not match.joined else "—",
+        captured=yuan(row.captured_fen) if row.captured_fen and not match.joined else "—",
     )
 
 

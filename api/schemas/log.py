@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from api.schemas.devices import ACCOUNT_ID, SIGHTING, SIGHTING_ID, VISIT_ID, Reason
 from api.schemas.fields import Message, Time
 from api.schemas.operators import example
@@ -88,6 +90,7 @@ class MatchView(Message):
     reasons: list[Reason]
     decided_at: Time
     visit_id: str | None
+    joined: bool = Field(description="It continues a stay that was known before; the money is that stay's")
     visit_state: Literal["open", "captured", "voided"] | None
     visit_end: str | None
     hold_fen: int
@@ -107,6 +110,7 @@ class MatchesAnswer(Message):
                 "reasons": [],
                 "decided_at": "2026-11-21T08:00:02.000Z",
                 "visit_id": VISIT_ID,
+                "joined": False,
                 "visit_state": "captured",
                 "visit_end": "captured",
                 "hold_fen": 40000,

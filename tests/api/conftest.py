@@ -104,6 +104,7 @@ class OperatorClient:
 
     def __init__(self, http: httpx.Client, token: str) -> None:
         self.http = http
+        self.token = token
         self.headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str, **params: Any) -> httpx.Response:
