@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 AtEnd = Literal["hold", "end"]
 CLOSE_TIMEOUT_S = 5.0
+# How much of a film's end is repeated: a whole turn of the light that blinks in the picture.
+HELD_S = 1.0
 # Players take an RTP time of 0 for "none yet" and count from the second picture.
 FIRST_RTP_TIME_S = 1.0
 
@@ -71,9 +73,10 @@ class Film:
             turn += 1
 
     def last_group(self) -> tuple[FilmPacket, ...]:
-        """The last keyframe and what follows it."""
-        last = max(index for index, packet in enumerate(self.packets) if packet.is_key)
-        return self.packets[last:]
+        """The end of the film, from a keyframe on: the shortest that lasts HELD_S, or all of it."""
+        keys = [index for index, packet in enumerate(self.packets) if packet.is_key]
+        long_enough = [key for key in keys if self.length_s - self.packets[key].time_s >= HELD_S - 1e-6]
+        return self.packets[max(long_enough, default=0) :]
 
 
 def load_film(path: Path) -> Film:

@@ -25,6 +25,7 @@ from cameras.forecourt import (
     zones,
 )
 from cameras.forecourt_art import draw_car, plate_picture
+from cameras.health import Signature
 from cameras.rtsp_server import RtspServer, load_film
 from cameras.simulator import Scene, render_forecourt, rendered
 from tests.cameras.fakes import picture, write_film
@@ -157,9 +158,18 @@ def test_a_film_may_be_entered_at_its_keyframes_and_held_at_its_end(tmp_path):
     assert times(0.5, "end")[0] == 1.0
     assert times(2.2, "end") == []
     assert times(1.5, "hold", 12) == [index / 10 for index in range(20, 32)]
+    assert film.last_group()[0].time_s == pytest.approx(1.0)
     late = times(100.2, "hold", 5)
-    assert 100.2 <= late[0] < 100.8
+    assert 100.2 <= late[0] < 101.8
     assert late == sorted(late)
+
+
+def test_a_film_held_at_its_end_never_looks_frozen(tmp_path):
+    path = render_forecourt(replace(SMALL, length_s=2.5), tmp_path / "a.mp4")
+    with av.open(str(path)) as container:
+        images = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    held = [Signature.of(image) for image in images[-len(load_film(path).last_group()) :]]
+    assert any(later.shows_change(held[0]) for later in held)
 
 
 def test_a_port_that_is_taken_is_an_error(tmp_path):
