@@ -13,6 +13,7 @@ from wallet.errors import DeviceUnknown, InvalidFact, NameTaken, OperatorUnknown
 from wallet.identities import CameraStatus, Device, DeviceRole, EvidenceLook, Operator, Session
 from wallet.store import doors
 from wallet.store.database import Store
+from wallet.wording import check_name, check_text
 
 __all__ = ["Access", "CameraStatus", "Device", "DeviceRole", "EvidenceLook", "Operator", "Session"]
 
@@ -28,8 +29,7 @@ class Access:
 
     def add_operator(self, name: str, role: str, password_hash: str, now: datetime) -> Operator:
         """A new operator; raises NameTaken."""
-        if not 0 < len(name) <= 100:
-            raise InvalidFact("name", repr(name), "must have 1 to 100 characters")
+        check_text("name", name, 100)
         operator = Operator(self._new_id(), name, role, password_hash, 0, None, now, None)
         if not self._store.write(lambda connection: doors.add_operator(connection, operator)):
             raise NameTaken("operator", name)
@@ -83,9 +83,8 @@ class Access:
 
     def add_device(self, device_id: str, role: DeviceRole, station: str, now: datetime) -> Device:
         """A new device with key version 1; raises NameTaken."""
-        for what, text, longest in (("device_id", device_id, 100), ("station", station, 64)):
-            if not 0 < len(text) <= longest:
-                raise InvalidFact(what, repr(text), f"must have 1 to {longest} characters")
+        check_text("device_id", device_id, 100)
+        check_name("station", station)
         if role not in ("camera", "pump"):
             raise InvalidFact("role", repr(role), "must be camera or pump")
         device = Device(device_id, role, station, 1, now, None)

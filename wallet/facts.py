@@ -180,7 +180,7 @@ class Match:
     plate, account_id: the registered plate; for a review only the suggestion.
     wrong_ppm: chance that this plate is not the car's. expected_loss_fen: that chance of losing amount and
     dispute cost.
-    joined: the sighting continues a stay that was known before.
+    joined: the sighting continues a stay that was known before. posterior: what the decision was made on.
     """
 
     sighting_id: str
@@ -198,6 +198,7 @@ class Match:
     hold_fen: int
     joined: bool
     decided_at: datetime
+    posterior: Posterior
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from wallet.plates import ANY
 from wallet.sales import NewId
 from wallet.store import balances
 from wallet.store import people as rows
+from wallet.wording import check_text
 
 
 def open_account(
@@ -91,9 +92,3 @@ def statement(connection: Connection, account_id: str, limit: int, before: str |
     """Transfers of the wallet; raises AccountUnknown."""
     find(connection, account_id)
     return balances.statement(connection, account_id, limit, before)
-
-
-def check_text(what: str, text: str, longest: int) -> None:
-    """Raises InvalidFact for text that is empty, too long or blank."""
-    if not text.strip() or len(text) > longest:
-        raise InvalidFact(what, repr(text), f"must have 1 to {longest} characters")

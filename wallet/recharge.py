@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from wallet.errors import InvalidAmount, InvalidFact
+from wallet.errors import InvalidAmount
 from wallet.facts import (
     Balance,
     ChannelPayment,
@@ -24,6 +24,7 @@ from wallet.money import fen, format_yuan
 from wallet.rules import Rules
 from wallet.sales import NewId
 from wallet.store import balances, events, orders, people
+from wallet.wording import check_name, check_text
 
 
 def balance_of(wallet: Wallet) -> Balance:
@@ -46,8 +47,8 @@ def create_order(
     if not rules.smallest_recharge_fen <= amount_fen <= rules.largest_recharge_fen:
         smallest, largest = format_yuan(rules.smallest_recharge_fen), format_yuan(rules.largest_recharge_fen)
         raise InvalidAmount("amount_fen", str(amount_fen), f"must be from {smallest} to {largest} yuan")
-    if not 0 < len(channel) <= 40 or ":" in channel:
-        raise InvalidFact("channel", repr(channel), "must be the name of a payment channel")
+    check_name("channel", channel, 40)
+    check_text("key", key, 255)
     balances.read_wallet(connection, account_id)
     body = body_hash({"account_id": account_id, "amount_fen": amount_fen, "channel": channel})
     order = RechargeOrder(new_id(), account_id, amount_fen, channel, "open", now, None, None)
@@ -66,13 +67,9 @@ def channel_paid(
 ) -> PaymentResult:
     """Credits the wallet of the order, once for each transaction of the channel and once for each order."""
     fen(payment.amount_fen, least=1)
-    for what, text, longest in (
-        ("channel", payment.channel, 40),
-        ("channel_txn_id", payment.channel_txn_id, 128),
-        ("order_id", payment.order_id, 64),
-    ):
-        if not 0 < len(text) <= longest:
-            raise InvalidFact(what, repr(text), f"must have 1 to {longest} characters")
+    check_name("channel", payment.channel, 40)
+    check_text("channel_txn_id", payment.channel_txn_id, 128)
+    check_text("order_id", payment.order_id)
     order = orders.find_order(connection, payment.order_id, lock=True)
     refused_because = _refusal(payment, order)
     told_before = orders.find_payment(connection, payment.channel, payment.channel_txn_id)

@@ -17,6 +17,7 @@ from wallet.money import LARGEST_MILLILITRES, fen, format_yuan, price_of
 from wallet.rules import Rules
 from wallet.stays import Found, NotYet, TooMany, visit_for_sale
 from wallet.store import balances, events, forecourt, selling
+from wallet.wording import check_name, check_text, check_whole
 
 NewId = Callable[[], str]
 
@@ -25,13 +26,11 @@ def check_sale(sale: Sale) -> None:
     """Raises InvalidAmount, InvalidFact or SaleAmountMismatch where the message contradicts itself."""
     fen(sale.amount_fen)
     fen(sale.unit_price_fen, what="unit_price_fen")
-    if isinstance(sale.litres_ml, bool) or not isinstance(sale.litres_ml, int):
-        raise InvalidFact("litres_ml", repr(sale.litres_ml), "must be whole millilitres")
-    if not 0 <= sale.litres_ml <= LARGEST_MILLILITRES:
-        raise InvalidFact("litres_ml", str(sale.litres_ml), f"must be from 0 to {LARGEST_MILLILITRES}")
-    for what, text in (("sale_id", sale.sale_id), ("station", sale.station), ("pump", sale.pump)):
-        if not 0 < len(text) <= 64:
-            raise InvalidFact(what, repr(text), "must have 1 to 64 characters")
+    check_whole("litres_ml", sale.litres_ml, 0, LARGEST_MILLILITRES)
+    check_name("station", sale.station)
+    check_text("sale_id", sale.sale_id)
+    check_text("pump", sale.pump)
+    check_text("grade", sale.grade, 40)
     if sale.ended_at < sale.started_at:
         raise InvalidFact("ended_at", sale.ended_at.isoformat(), "must not be before started_at")
     computed_fen = price_of(sale.litres_ml, sale.unit_price_fen)
@@ -42,7 +41,7 @@ def check_sale(sale: Sale) -> None:
 def record_sale(connection: Connection, sale: Sale, new_id: NewId, now: datetime) -> SaleResult:
     """Takes the sale in and settles it where its visit is known. The same sale again gets where it stands."""
     body = body_hash(sale)
-    if not selling.add_sale(connection, sale, body, now):
+    if not selling.add_sale(connection, sale, body, (_waiting(sale),), now):
         if selling.sale_hash(connection, sale.station, sale.sale_id) != body:
             raise KeyReused("sale", f"{sale.station}/{sale.sale_id}")
         known = selling.find_sale(connection, sale.station, sale.sale_id)
@@ -53,14 +52,17 @@ def record_sale(connection: Connection, sale: Sale, new_id: NewId, now: datetime
     return find_and_settle(connection, sale, new_id, now)
 
 
+def _waiting(sale: Sale) -> Reason:
+    return Reason("waiting_for_visit", f"No car with an open visit stands at pump {sale.pump}.")
+
+
 def find_and_settle(connection: Connection, sale: Sale, new_id: NewId, now: datetime) -> SaleResult:
     """Settles a waiting sale where its visit is known; its pump is locked."""
     while True:
         whose = visit_for_sale(sale, forecourt.open_visits_at(connection, sale.station, sale.pump))
         match whose:
             case NotYet():
-                why = Reason("waiting_for_visit", f"No car with an open visit stands at pump {sale.pump}.")
-                return SaleResult(sale.sale_id, sale.station, "waiting", None, 0, (why,))
+                return SaleResult(sale.sale_id, sale.station, "waiting", None, 0, (_waiting(sale),))
             case TooMany(plates):
                 why = Reason("cars_at_one_pump", f"The sale could belong to any of {', '.join(plates)}.")
                 return to_review(connection, sale, "cars_at_one_pump", why, None, new_id, now)

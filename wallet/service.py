@@ -310,4 +310,4 @@ class Wallet:
 
     def audit(self) -> AuditReport:
         """Proves the money from the rows alone."""
-        return self.store.read(audit.audit)
+        return self.store.read(audit.audit, snapshot=True)

@@ -315,6 +315,7 @@ matches = Table(
     _id("visit_id"),
     _fen("hold_fen"),
     Column("joined", Boolean, nullable=False),
+    Column("posterior", JSON, nullable=False),
     _at("decided_at"),
     ForeignKeyConstraint(["sighting_id"], ["sightings.id"]),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,36 +20,51 @@ from wallet.sales import NewId, settle_found, void
 from wallet.stays import Found, stay_of, visit_for_sale
 from wallet.store import balances, events, forecourt, people, selling
 from wallet.store.balances import Hold
+from wallet.wording import check_name, check_text, check_whole
 
 _LONGEST_PLATE = 12
 
 
 def check_sighting(sighting: SightingFact, posterior: Posterior) -> None:
     """Raises InvalidFact where the message contradicts itself."""
-    for what, text in (
-        ("sighting_id", sighting.sighting_id),
-        ("station", sighting.station),
-        ("camera", sighting.camera),
-        ("pump", sighting.pump),
+    check_text("sighting_id", sighting.sighting_id)
+    check_name("station", sighting.station)
+    check_text("camera", sighting.camera)
+    for what, text, longest in (
+        ("pump", sighting.pump, 64),
+        ("text", sighting.text, _LONGEST_PLATE),
+        ("evidence_frame", sighting.evidence_frame, 64),
+        ("evidence_crop", sighting.evidence_crop, 64),
+        ("detector_model", sighting.detector_model, 64),
+        ("reader_model", sighting.reader_model, 64),
     ):
-        if text is not None and not 0 < len(text) <= 64:
-            raise InvalidFact(what, repr(text), "must have 1 to 64 characters")
-    if sighting.text is not None and not 0 < len(sighting.text) <= _LONGEST_PLATE:
-        raise InvalidFact(
-            "text", repr(sighting.text), f"must have 1 to {_LONGEST_PLATE} characters, or be absent"
-        )
+        if text is not None:
+            check_text(what, text, longest)
     if sighting.colour not in COLOURS:
         raise InvalidFact("colour", repr(sighting.colour), f"must be one of {', '.join(COLOURS)}")
     if sighting.last_seen_at < sighting.first_seen_at:
         raise InvalidFact(
             "last_seen_at", sighting.last_seen_at.isoformat(), "must not be before first_seen_at"
         )
-    chances = [sighting.wrong_ppm, posterior.none_ppm, *(ppm for _, ppm in posterior.candidates)]
+    check_whole("looks", sighting.looks, 0, MILLION)
+    check_whole("wrong_ppm", sighting.wrong_ppm, 0, MILLION)
+    for char, ppm in itertools.chain.from_iterable(sighting.positions):
+        check_text("position", char, 4)
+        check_whole("position", ppm, 0, MILLION)
+    check_posterior(posterior)
+
+
+def check_posterior(posterior: Posterior) -> None:
+    """Raises InvalidFact for chances that are none."""
+    chances = [posterior.none_ppm]
+    for plate, ppm in posterior.candidates:
+        check_text("candidate", plate, _LONGEST_PLATE)
+        chances.append(ppm)
     for ppm in chances:
-        if isinstance(ppm, bool) or not isinstance(ppm, int) or not 0 <= ppm <= MILLION:
-            raise InvalidFact("ppm", repr(ppm), f"must be a whole number from 0 to {MILLION}")
-    if sum(chances[1:]) > MILLION + len(chances):
-        raise InvalidFact("posterior", str(sum(chances[1:])), f"must not add up to more than {MILLION} ppm")
+        check_whole("posterior", ppm, 0, MILLION)
+    # Each chance was rounded on its own: together they may be one ppm each above certainty.
+    if sum(chances) > MILLION + len(chances):
+        raise InvalidFact("posterior", str(sum(chances)), f"must not add up to more than {MILLION} ppm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,7 @@ class _Setting:
 
     connection: Connection
     sighting: SightingFact
+    posterior: Posterior
     rules: Rules
     new_id: NewId
     now: datetime
@@ -76,7 +93,7 @@ def arrive(
         return _again(connection, sighting, body)
     if sighting.pump is not None:
         forecourt.lock_pump(connection, sighting.station, sighting.pump)
-    setting = _Setting(connection, sighting, rules, new_id, now)
+    setting = _Setting(connection, sighting, posterior, rules, new_id, now)
     likely, wallet = _locked(connection, posterior)
     why = decide.is_stranger(sighting, likely, rules)
     if why is not None or likely is None or wallet is None:
@@ -234,6 +251,7 @@ def _finish(
         hold_fen=hold_fen,
         joined=joined,
         decided_at=now,
+        posterior=setting.posterior,
     )
     forecourt.add_match(connection, match)
     if match.outcome == "review":
@@ -329,7 +347,7 @@ def end_if_overdue(connection: Connection, visit_id: str, rules: Rules, now: dat
     left_before, opened_before = overdue_before(rules, now)
     if visit.left_at is not None and visit.left_at < left_before:
         void(connection, visit, "left_without_sale", now, now)
-    elif visit.opened_at < opened_before:
+    elif min(visit.opened_at, visit.recorded_at) < opened_before:
         void(connection, visit, "stayed_too_long", now, now)
     else:
         return None

@@ -153,6 +153,14 @@ def test_a_parked_car_holds_nothing_for_ever(wallet, forecourt):
     assert wallet.balance(account_id).held_fen == 0
 
 
+def test_a_camera_whose_clock_is_days_ahead_holds_money_no_longer_than_any_other(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345")
+    forecourt.arrive("粤B12345", seconds=40 * 24 * 3_600, now=forecourt.at(0))
+    assert wallet.sweep(forecourt.at(7_200)) == []
+    assert [visit.end for visit in wallet.sweep(forecourt.at(7_201))] == ["stayed_too_long"]
+    assert wallet.balance(account_id).held_fen == 0
+
+
 def test_a_car_seen_again_after_the_longest_stay_frees_its_old_hold_itself(wallet, forecourt):
     account_id = forecourt.customer("粤B12345", 45_000)
     first = forecourt.arrive("粤B12345")
@@ -260,6 +268,11 @@ def test_one_car_at_two_stations_has_two_visits(wallet, forecourt):
         {"wrong_ppm": 0.5},
         {"text": "粤B12345678901"},
         {"station": ""},
+        {"station": "a/b"},
+        {"camera": "a\x00"},
+        {"looks": 1 << 40},
+        {"positions": ((("\x00", 5),),)},
+        {"positions": ((("粤", 0.5),),)},
         {"pump": "x" * 65},
     ],
 )

@@ -180,6 +180,8 @@ def test_a_busy_hour_on_shared_wallets_adds_up(wallet, forecourt):
     works = [lambda n=n, plate=plate: drive(n, plate) for n, (plate, _) in enumerate(cars)]
     works += [lambda n=n: wallet.sweep(forecourt.at(n * 700)) for n in range(4)]
     works += [lambda account_id=account_id: forecourt.recharge(account_id, 5_000) for account_id in fleets]
+    # An audit in the middle of all this sees one moment, and at every moment the ledger adds up.
+    works += [forecourt.must_add_up] * 3
     assert [result for result in _at_once(works) if isinstance(result, Exception)] == []
     wallet.sweep(forecourt.at(100_000))
     taken = sum(visit.captured_fen for visit in wallet.visits(limit=1_000))

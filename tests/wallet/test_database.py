@@ -7,7 +7,7 @@ import threading
 import pytest
 from sqlalchemy import create_engine, event, text
 
-from wallet.errors import DurabilityTooLow, SchemaMissing
+from wallet.errors import DurabilityTooLow, InvalidFact, SchemaMissing
 from wallet.service import open_wallet
 from wallet.store.database import create_schema, has_schema, insert_new, make_engine
 from wallet.tables import pumps
@@ -76,6 +76,12 @@ def test_a_postgresql_without_tables_is_refused(postgresql_server):
     with pytest.raises(SchemaMissing):
         open_wallet(postgresql_server.replace("/postgres?", "/bare?"))
     admin.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_text_that_postgresql_cannot_keep_is_the_callers_mistake(wallet):
+    with pytest.raises(InvalidFact):
+        wallet.recharge_order("a\x00b")
 
 
 def test_a_use_case_that_fails_leaves_nothing_behind(wallet):

@@ -126,7 +126,9 @@ def test_a_raised_hold_never_takes_what_another_visit_has_reserved(wallet, forec
 def test_a_sale_waits_for_a_late_sighting_and_is_then_paid(wallet, forecourt):
     account_id = forecourt.customer("粤B12345", 100_000)
     sale = forecourt.sale(20_000)
-    assert wallet.record_sale(sale, forecourt.at(95)).state == "waiting"
+    waiting = wallet.record_sale(sale, forecourt.at(95))
+    assert (waiting.state, _codes(waiting)) == ("waiting", ["waiting_for_visit"])
+    assert wallet.record_sale(sale, forecourt.at(96)) == replace(waiting, repeated=True)
     arrival = forecourt.arrive("粤B12345", now=forecourt.at(200))
     assert (arrival.visit.state, arrival.visit.captured_fen) == ("captured", 20_000)
     assert wallet.record_sale(sale, forecourt.at(300)).state == "captured"
@@ -300,6 +302,8 @@ def test_a_pump_may_sell_the_hold_of_the_car_that_stands_there(wallet, forecourt
         ({"amount_fen": 0}, SaleAmountMismatch),
         ({"litres_ml": 0}, SaleAmountMismatch),
         ({"sale_id": ""}, InvalidFact),
+        ({"station": "a/b"}, InvalidFact),
+        ({"grade": "x" * 41}, InvalidFact),
         ({"sale_id": "x" * 65}, InvalidFact),
         ({"amount_fen": 10**30}, InvalidAmount),
     ],

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 
-from wallet.errors import DurabilityTooLow, SchemaMissing
+from wallet.errors import DurabilityTooLow, InvalidFact, SchemaMissing
 from wallet.guards import creating as _guards  # noqa: F401  the triggers come with the tables
 from wallet.tables import metadata
 
@@ -56,6 +57,15 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+@contextmanager
+def _unstorable_text() -> Iterator[None]:
+    """PostgreSQL keeps no text with a zero byte; asking for it is the caller's mistake, not a failure of ours."""
+    try:
+        yield
+    except DataError as error:
+        raise InvalidFact("text", str(error.orig), "must be something the database can keep") from error
+
+
 class Store:
     """Runs use cases against one database, each in one transaction.
 
@@ -69,7 +79,8 @@ class Store:
     def write(self, use_case: Callable[[Connection], T]) -> T:
         """What `use_case` returns, once its transaction is on disk. It may run again after a deadlock."""
         if self._writers is None:
-            return self._write_with_row_locks(use_case)
+            with _unstorable_text():
+                return self._write_with_row_locks(use_case)
         with self._writers, self.engine.connect() as connection:
             connection = connection.execution_options(platepay_writes=True)
             with connection.begin():
@@ -85,10 +96,16 @@ class Store:
                     raise
         raise RuntimeError("unreachable: the last attempt returns or raises")
 
-    def read(self, query: Callable[[Connection], T]) -> T:
-        """What `query` returns; it must not write."""
-        with self.engine.connect() as connection, connection.begin():
-            return query(connection)
+    def read(self, query: Callable[[Connection], T], *, snapshot: bool = False) -> T:
+        """What `query` returns; it must not write.
+
+        snapshot: all its statements see the same moment (on SQLite they always do).
+        """
+        with self.engine.connect() as connection:
+            if snapshot and self._writers is None:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with _unstorable_text(), connection.begin():
+                return query(connection)
 
     def close(self) -> None:
         """Gives every pooled connection back."""

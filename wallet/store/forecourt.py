@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, update
 
-from wallet.facts import Match, SightingFact, Visit
+from wallet.facts import Match, Posterior, SightingFact, Visit
 from wallet.store.database import add, insert_new
 from wallet.store.events import reasons_from_json, reasons_to_json
 from wallet.tables import captures, departures, holds, matches, pumps, sightings, visits
@@ -126,6 +126,10 @@ def add_match(connection: Connection, match: Match) -> None:
         visit_id=match.visit_id,
         hold_fen=match.hold_fen,
         joined=match.joined,
+        posterior={
+            "candidates": [list(candidate) for candidate in match.posterior.candidates],
+            "none_ppm": match.posterior.none_ppm,
+        },
         decided_at=match.decided_at,
     )
 
@@ -230,7 +234,10 @@ def overdue_visits(
         .where(
             visits.c.state == "open",
             visits.c.recorded_at < left_before,
-            (visits.c.left_at < left_before) | (visits.c.opened_at < opened_before),
+            (visits.c.left_at < left_before)
+            | (visits.c.opened_at < opened_before)
+            # A camera whose clock is ahead must not hold money until its time has come.
+            | (visits.c.recorded_at < opened_before),
         )
         .order_by(visits.c.opened_at, visits.c.id)
         .limit(most)
@@ -305,6 +312,10 @@ def match_from(row: Row[tuple[object, ...]]) -> Match:
         hold_fen=row.hold_fen,
         joined=row.joined,
         decided_at=row.decided_at,
+        posterior=Posterior(
+            tuple((str(plate), int(ppm)) for plate, ppm in row.posterior["candidates"]),
+            int(row.posterior["none_ppm"]),
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from wallet.store.events import reasons_from_json, reasons_to_json
 from wallet.tables import sales
 
 
-def add_sale(connection: Connection, sale: Sale, body: str, now: datetime) -> bool:
+def add_sale(connection: Connection, sale: Sale, body: str, reasons: Sequence[Reason], now: datetime) -> bool:
     """Adds the sale as waiting unless its id is known; says whether it did."""
     return insert_new(
         connection,
@@ -31,7 +31,7 @@ def add_sale(connection: Connection, sale: Sale, body: str, now: datetime) -> bo
         state="waiting",
         visit_id=None,
         captured_fen=0,
-        reasons=[],
+        reasons=reasons_to_json(reasons),
         recorded_at=now,
         settled_at=None,
     )

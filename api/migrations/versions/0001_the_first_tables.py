@@ -532,6 +532,7 @@ def upgrade() -> None:
         sa.Column("visit_id", sa.String(length=64), nullable=True),
         sa.Column("hold_fen", sa.BigInteger(), nullable=False),
         sa.Column("joined", sa.Boolean(), nullable=False),
+        sa.Column("posterior", sa.JSON(), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "(outcome = 'auto') = (visit_id IS NOT NULL)", name=op.f("ck_matches_only_auto_has_visit")
