@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +21,18 @@ from cameras.evidence import EvidenceStore
 from cameras.messages import ModelNames, departure_message, sighting_message
 from cameras.outbox import Outbox, Spooled
 from cameras.sender import HealthReport, OutboxSender
-from tests.cameras.fakes import DEADLINE_S, KEY, START, FakeService, good_reply, problem, serving, sighting
+from cameras.sinks import ServiceSink
+from tests.cameras.fakes import (
+    DEADLINE_S,
+    KEY,
+    START,
+    FakeService,
+    camera,
+    good_reply,
+    problem,
+    serving,
+    sighting,
+)
 
 
 class Station:
@@ -221,6 +236,49 @@ def test_a_worker_that_stops_and_starts_sends_the_rest_under_the_same_ids(tmp_pa
     with serving(FakeService()) as service, station(tmp_path, service.url) as second:
         assert second.outbox.wait_until_empty(DEADLINE_S)
     assert service.bodies("/v1/sightings") == messages
+
+
+WORKER = """
+import sys
+from pathlib import Path
+from cameras.config import CameraConfig, ServiceLink
+from cameras.messages import ModelNames
+from cameras.sinks import ServiceSink
+from tests.cameras.fakes import KEY, sighting
+
+link = ServiceLink(sys.argv[1], "camera-1", KEY)
+camera = CameraConfig("lane-1", "demo", "rtsp://127.0.0.1:9/x")
+sink = ServiceSink(camera, link, Path(sys.argv[2]), ModelNames("d" * 64, "e" * 64))
+for number in range(100_000):
+    sys.stdout.write(sink.sighting(sighting(seed=number)) + "\\n")
+    sys.stdout.flush()
+"""
+
+
+def test_kill_9_of_a_worker_that_is_sending_loses_no_sighting_and_doubles_none(tmp_path):
+    root = Path(__file__).parents[2]
+    with serving(FakeService()) as service:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", WORKER, service.url, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root)},
+        )
+        assert service.wait_for(lambda seen: len(seen) >= 10)
+        os.kill(worker.pid, signal.SIGKILL)
+        told = worker.stdout.read().split()
+        worker.wait(DEADLINE_S)
+        link = ServiceLink(service.url, "camera-1", KEY)
+        sink = ServiceSink(camera("x"), link, tmp_path, ModelNames("d" * 64, "e" * 64))
+        assert sink.flush(DEADLINE_S)
+        sink.close()
+    bodies = service.bodies("/v1/sightings")
+    assert set(told) <= {body["sighting_id"] for body in bodies}
+    # One may have been on disk before its id was told; what came twice is the same.
+    assert len({body["sighting_id"] for body in bodies}) - len(told) in (0, 1)
+    assert len({json.dumps(body) for body in bodies}) == len({body["sighting_id"] for body in bodies})
+    assert service.bad_signatures == 0
 
 
 def test_the_latest_health_is_sent_and_older_ones_are_not(tmp_path):
