@@ -12,15 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vision.pipeline import Detector, PictureReading, Reader, read_picture
-from vision.types import Corners, Detection, Image, PlateText
+from vision.picture import Box, Detector, PictureReading, Reader, box_of, overlap, read_crop, read_picture
+from vision.types import PlateText
 
 MATCHING_OVERLAP = 0.5
 ERROR_LEVELS = (0.01, 0.005, 0.001, 0.0)
-# A crop narrower than this for its height may hold two rows.
-SURELY_ONE_ROW = 2.4
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +212,6 @@ def evaluate_labels(
     return report
 
 
-def read_crop(image: Image, reader: Reader) -> PictureReading:
-    """The reading of a picture that is one cut plate."""
-    h, w = image.shape[:2]
-    whole: Corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
-    rows = (1,) if w / h >= SURELY_ONE_ROW else (1, 2)
-    return PictureReading(Detection(whole, 1.0), reader.read(image, rows), image)
-
-
 def add_picture(report: Report, picture: LabelledPicture, readings: Sequence[PictureReading]) -> None:
     """Match the readings of one picture with its labels; changes `report`."""
     report.pictures += 1
@@ -261,22 +249,6 @@ def match_boxes(plates: Sequence[LabelledPlate], readings: Sequence[PictureReadi
         if share >= MATCHING_OVERLAP and p not in matched and r not in matched.values():
             matched[p] = r
     return matched
-
-
-def box_of(corners: Corners) -> Box:
-    """The box that just holds the corners."""
-    x1, y1 = (float(v) for v in corners.min(axis=0))
-    x2, y2 = (float(v) for v in corners.max(axis=0))
-    return x1, y1, x2, y2
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes."""
-    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if w <= 0 or h <= 0:
-        return 0.0
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return w * h / (areas - w * h)
 
 
 def summary(reports: Iterable[Report]) -> Report:

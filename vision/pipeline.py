@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
+from vision.picture import Detector, PictureReading, Reader, read_crop, read_picture
 from vision.quality import quality
 from vision.rectify import edges, level, possible_rows
 from vision.sightings import Rules, Stays
@@ -17,8 +18,6 @@ from vision.types import (
     Detection,
     Event,
     Frame,
-    Image,
-    PlateText,
     Reading,
     Sighting,
     Zone,
@@ -38,26 +37,11 @@ __all__ = [
     "Stopwatch",
     "Zone",
     "build_pipeline",
+    "read_crop",
     "read_picture",
 ]
 
 Timed = TypeVar("Timed")
-
-
-class Detector(Protocol):
-    """Finds plates."""
-
-    def detect(self, image: Image) -> list[Detection]:
-        """Plates in a picture (H, W, 3) uint8 BGR, best first; the picture is not changed."""
-        ...
-
-
-class Reader(Protocol):
-    """Reads levelled crops."""
-
-    def read(self, crop: Image, rows: Sequence[int] = (1,)) -> PlateText:
-        """What stands on a crop (h, w, 3) uint8 BGR that may have as many rows as `rows` lists."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +83,6 @@ class LiveTrack:
     wrong_ppm: int
     zone: str | None
     is_decided: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PictureReading:
-    """A plate in a single picture."""
-
-    detection: Detection
-    plate: PlateText
-    crop: Image
 
 
 class PlateReaderPipeline:
@@ -221,13 +196,3 @@ def build_pipeline(
 ) -> PlateReaderPipeline:
     """A pipeline for one camera; it shares nothing with others but the detector and the reader handed in."""
     return PlateReaderPipeline(options, detector, reader, stopwatch)
-
-
-def read_picture(image: Image, detector: Detector, reader: Reader) -> list[PictureReading]:
-    """The plates of a single picture (H, W, 3) uint8 BGR, best detection first."""
-    found = []
-    for detection in detector.detect(image):
-        crop = level(image, detection.corners)
-        plate = reader.read(crop, possible_rows(detection.corners))
-        found.append(PictureReading(detection, plate, crop))
-    return found

@@ -19,6 +19,9 @@ from vision.types import Colour, Image, PlateText, Position
 Floats = npt.NDArray[np.float32]
 Colours = dict[Colour, float]
 
+# Fitted on 1,200 plates of train/crops, blurred, shrunk and darkened until 6 % were read wrong.
+TEMPERATURE = 1.2
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -30,7 +33,7 @@ class Limits:
 
     least_mass: float = 0.2
     least_confidence: float = 0.02
-    temperature: float = 1.0
+    temperature: float = TEMPERATURE
 
 
 class PlateReader:

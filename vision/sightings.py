@@ -27,6 +27,8 @@ Point = npt.NDArray[np.float64]
 MOST_LOOKS = 48
 # How many texts of a stay keep their best picture until it is decided.
 MOST_PICTURES = 3
+# What cannot be read is worth reporting only if the detector is so sure that it is a plate.
+SURELY_A_PLATE = 0.6
 # A reading that is not sure is of the stay before it if it is so near (plate widths) and differs in so few.
 NEAR_WIDTHS = 3.0
 FEW_CHARACTERS = 2
@@ -170,6 +172,8 @@ class Stays:
         if stay.consensus.text is not None:
             return len(stay.looks) >= 2
         stood_s = (stay.seen_at - stay.rest.since).total_seconds()
+        if max(reading.detection.score for _, reading, _ in stay.pictures.values()) < SURELY_A_PLATE:
+            return False
         return len(stay.looks) > self.rules.min_looks and stood_s >= self.rules.decide_within_s
 
     def _is_due(self, stay: Stay, now: datetime, is_visible: bool, gone_s: float) -> bool:

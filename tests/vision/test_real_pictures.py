@@ -6,8 +6,8 @@ import pytest
 
 from vision.backends import load_detector, load_reader
 from vision.cards import WEIGHTS
-from vision.metrics import LabelledPicture, Report, add_picture, read_crop, read_labels
-from vision.pipeline import read_picture
+from vision.metrics import LabelledPicture, Report, add_picture, read_labels
+from vision.pipeline import read_crop, read_picture
 
 DATA = next(
     (p / "shared" / "data" for p in Path(__file__).resolve().parents if (p / "shared" / "data").is_dir()),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from vision.cards import Weights, open_weights
 from vision.detector import PlateDetector
 from vision.errors import EngineMissingError, EngineUnknownError, WeightsUnsuitableError
-from vision.reader import Limits, PlateReader
+from vision.reader import TEMPERATURE, Limits, PlateReader
 
 if TYPE_CHECKING:
     from vision.backends.onnx import OnnxNetwork
@@ -60,7 +60,7 @@ def load_reader(
     """The plate reader, ours or the one at `path`, verified. Raises VisionError."""
     weights = open_weights(READER, Path(path) if path is not None else None)
     network = load_network(weights, engine, precision)
-    limits = Limits(temperature=float(weights.card.get("temperature", 1.0)))
+    limits = Limits(temperature=float(weights.card.get("temperature", TEMPERATURE)))
     return PlateReader(network, read_alphabet(weights, network.notes), limits)
 
 

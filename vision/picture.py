@@ -1,0 +1,122 @@
+"""Single pictures: no track to wait for, so a doubtful reading is looked at again and else given up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from vision.rectify import level, possible_rows
+from vision.types import Corners, Detection, Image, PlateText
+
+# A single picture says nothing below this confidence; of a track, readings as poor still count together.
+LEAST_CONFIDENCE = 0.3
+# With a reading as good as this, a picture is not searched again.
+GOOD_CONFIDENCE = 0.5
+# Detectors know plates up to about a third of the picture's width; a closer one is found from further away.
+FURTHER = 2.0
+SAME_PLATE = 0.3
+SURELY_ONE_ROW = 2.4
+GREY = 114
+
+Box = tuple[float, float, float, float]
+
+
+class Detector(Protocol):
+    """Finds plates."""
+
+    def detect(self, image: Image) -> list[Detection]:
+        """Plates in a picture (H, W, 3) uint8 BGR, best first; the picture is not changed."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads levelled crops."""
+
+    def read(self, crop: Image, rows: Sequence[int] = (1,)) -> PlateText:
+        """What stands on a crop (h, w, 3) uint8 BGR that may have as many rows as `rows` lists."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureReading:
+    """A plate in a single picture. crop: the levelled plate."""
+
+    detection: Detection
+    plate: PlateText
+    crop: Image
+
+
+def read_picture(
+    image: Image, detector: Detector, reader: Reader, *, least_confidence: float = LEAST_CONFIDENCE
+) -> list[PictureReading]:
+    """The plates of a single picture (H, W, 3) uint8 BGR, best detection first.
+
+    least_confidence: a text less likely to be right is not given; the detection still is.
+    """
+    found = [read_detection(image, detection, reader) for detection in detector.detect(image)]
+    if not any(reading.plate.confidence >= GOOD_CONFIDENCE for reading in found):
+        for detection in detect_further_away(image, detector):
+            keep_better(found, read_detection(image, detection, reader))
+    found.sort(key=lambda reading: -reading.detection.score)
+    return [replace(r, plate=given_up(r.plate, least_confidence)) for r in found]
+
+
+def read_crop(image: Image, reader: Reader, *, least_confidence: float = LEAST_CONFIDENCE) -> PictureReading:
+    """The reading of a picture (H, W, 3) uint8 BGR that is one cut plate."""
+    h, w = image.shape[:2]
+    whole: Corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+    rows = (1,) if w / h >= SURELY_ONE_ROW else (1, 2)
+    plate = given_up(reader.read(image, rows), least_confidence)
+    return PictureReading(Detection(whole, 1.0), plate, image)
+
+
+def read_detection(image: Image, detection: Detection, reader: Reader) -> PictureReading:
+    """Level and read one plate."""
+    crop = level(image, detection.corners)
+    return PictureReading(detection, reader.read(crop, possible_rows(detection.corners)), crop)
+
+
+def detect_further_away(image: Image, detector: Detector) -> list[Detection]:
+    """Plates as found with the picture small amid grey, in pixels of the picture."""
+    h, w = image.shape[:2]
+    canvas = np.full((round(h * FURTHER), round(w * FURTHER), 3), GREY, np.uint8)
+    top, left = (canvas.shape[0] - h) // 2, (canvas.shape[1] - w) // 2
+    canvas[top : top + h, left : left + w] = image
+    offset = np.array([left, top], np.float32)
+    return [Detection(d.corners - offset, d.score) for d in detector.detect(canvas)]
+
+
+def keep_better(found: list[PictureReading], another: PictureReading) -> None:
+    """Take `another` in, or in place of a worse reading of the same plate; changes `found`."""
+    for i, known in enumerate(found):
+        if overlap(box_of(known.detection.corners), box_of(another.detection.corners)) > SAME_PLATE:
+            if another.plate.confidence > known.plate.confidence:
+                found[i] = another
+            return
+    found.append(another)
+
+
+def given_up(plate: PlateText, least_confidence: float) -> PlateText:
+    """The same plate, without a text where that is too unlikely to be right."""
+    if plate.text is None or plate.confidence >= least_confidence:
+        return plate
+    return replace(plate, text=None, positions=())
+
+
+def box_of(corners: Corners) -> Box:
+    """The box that just holds the corners: x1, y1, x2, y2."""
+    x1, y1 = (float(v) for v in corners.min(axis=0))
+    x2, y2 = (float(v) for v in corners.max(axis=0))
+    return x1, y1, x2, y2
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes."""
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if w <= 0 or h <= 0:
+        return 0.0
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return w * h / (areas - w * h)
