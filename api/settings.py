@@ -49,9 +49,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "", repr=False, description="SQLAlchemy URL; empty: SQLite in DATA_DIR/platepay.db"
     )
-    redis_url: str | None = Field(
-        None, repr=False, description="Redis for nonces and events; none: database"
-    )
+    redis_url: str | None = Field(None, repr=False, description="Redis for nonces and events; none: database")
     secret: SecretStr | None = Field(
         None, description="Device and channel keys derive from it; none: made once in DATA_DIR/secret.key"
     )

@@ -89,6 +89,8 @@ class MatchLog:
                 (self._station, "filter-station"),
                 (self._outcome, "filter-decision"),
                 (self._period, "filter-time"),
+                (self._since, "filter-since"),
+                (self._until, "filter-until"),
             ):
                 field.props(f"data-testid={name}")
         for field in (self._since, self._until):

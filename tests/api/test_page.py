@@ -166,6 +166,22 @@ def test_filters_leave_only_what_fits(process: Any, tab: Any, tools: Any) -> Non
 
 
 @pytest.mark.browser
+def test_a_time_range_of_ones_own_leaves_only_what_fits(process: Any, tab: Any, tools: Any) -> None:
+    seen = process.arrive("鲁Q4D635")
+    log_in(tab, tools.password)
+    row = tab.locator(f"[data-sighting='{seen['sighting_id']}']")
+    row.wait_for()
+    assert tab.get_by_test_id("filter-since").is_hidden()
+    tab.get_by_test_id("filter-time").click()
+    tab.get_by_role("option", name=re.compile("From")).click()
+    tab.get_by_test_id("filter-until").fill("2020-01-01T00:00")
+    row.wait_for(state="detached")
+    tab.get_by_test_id("filter-until").fill("2120-01-01T00:00")
+    tab.get_by_test_id("filter-since").fill("2020-01-01T00:00")
+    row.wait_for()
+
+
+@pytest.mark.browser
 def test_the_evidence_opens_with_every_characters_chance(process: Any, tab: Any, tools: Any) -> None:
     seen = process.arrive(
         "苏E05EV8", positions=[[[c, 900_000], ["8", 90_000]] for c in "苏E05EV8"], wrong_ppm=400_000
