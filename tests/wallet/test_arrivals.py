@@ -10,7 +10,7 @@ from wallet.errors import InvalidFact, KeyReused, SightingUnknown
 from wallet.facts import Posterior
 
 # Refused before anything is stored: one kind of database is enough.
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 def _codes(arrival):

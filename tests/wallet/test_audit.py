@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from sqlalchemy import text
 
@@ -90,23 +93,19 @@ EDITS = [
 
 def _edit(wallet, statement):
     """As a person with the database open: triggers, checks and foreign keys out of the way."""
-    if wallet.engine.dialect.name == "sqlite":
-        with wallet.engine.connect() as connection:
-            raw = connection.connection.driver_connection
-            raw.execute("PRAGMA foreign_keys=OFF")
-            raw.execute("PRAGMA ignore_check_constraints=ON")
-            for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-                raw.execute(f"DROP TRIGGER {name}")
-            changed = raw.execute(statement).rowcount
-            raw.execute("PRAGMA ignore_check_constraints=OFF")
-        assert changed > 0
+    if wallet.engine.dialect.name == "postgresql":
+        with wallet.engine.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            assert connection.execute(text(statement)).rowcount > 0
         return
-    with wallet.engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
-        assert connection.execute(text(statement)).rowcount > 0
+    with closing(sqlite3.connect(wallet.engine.url.database)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints=ON")
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        assert connection.execute(statement).rowcount > 0
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("statement", "proofs", "names"), EDITS)
 def test_an_edit_by_hand_is_found_and_named(wallet, day, statement, proofs, names):
     _edit(wallet, statement)
@@ -115,7 +114,7 @@ def test_an_edit_by_hand_is_found_and_named(wallet, day, statement, proofs, name
     assert any(names in found for found in wrong.values()), wrong
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_an_edit_by_hand_is_found_on_postgresql_too(wallet, day):
     # The edits that no CHECK of PostgreSQL stops; its superuser cannot switch those off.
     for statement, proof in (
@@ -149,7 +148,7 @@ def test_an_empty_ledger_adds_up(wallet):
     assert wallet.audit().ok
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_ledger_changed_by_another_process_is_seen_at_once(wallet, day, database_url):
     other = make_engine(database_url)
     with other.connect() as connection:

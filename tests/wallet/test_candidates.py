@@ -28,7 +28,7 @@ def test_the_plate_itself_comes_first_then_its_neighbours(wallet, forecourt):
     ) == ["粤B12345", "粤B12346", "琼B12345"]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("place", range(8))
 def test_a_misreading_at_any_one_place_finds_the_plate(wallet, forecourt, place):
     account_id = forecourt.customer("粤BD12345", 0, "green")
@@ -55,7 +55,7 @@ def test_nothing_read_finds_nobody(wallet, forecourt):
     assert wallet.candidates([]) == []
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_the_look_up_scans_no_table(wallet, forecourt):
     """The plan of both queries names an index; a growing table is measured elsewhere."""
     forecourt.customer("粤B12345", 0)

@@ -15,7 +15,7 @@ from wallet.service import open_wallet
 
 WORKER = Path(__file__).parent / "customer_at_work.py"
 ROOT = Path(__file__).parents[2]
-KILLS = 6
+KILLS = 4
 
 
 def _work_until_killed(database_url: str, first: int, lines: int) -> list[tuple[str, int, int]]:

@@ -78,7 +78,7 @@ def test_a_postgresql_without_tables_is_refused(postgresql_server):
     admin.dispose()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_text_that_postgresql_cannot_keep_is_the_callers_mistake(wallet):
     with pytest.raises(InvalidFact):
         wallet.recharge_order("a\x00b")
@@ -120,7 +120,7 @@ def test_writers_of_one_process_queue_instead_of_failing(wallet):
         assert rows[0] == 20
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_deadlock_is_tried_again_and_other_faults_are_not(wallet):
     tries = []
 

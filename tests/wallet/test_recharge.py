@@ -9,7 +9,7 @@ import pytest
 from wallet.errors import InvalidAmount, InvalidFact, KeyReused, OrderUnknown
 from wallet.facts import ChannelPayment, PaymentAlreadyApplied, PaymentApplied, PaymentRefused
 
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 def _order(wallet, forecourt, amount_fen=20_000):

@@ -9,7 +9,7 @@ import pytest
 from wallet.errors import InvalidAmount, InvalidFact, KeyReused, SaleAmountMismatch
 
 # Refused before anything is stored: one kind of database is enough.
-ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 
 def _codes(result):

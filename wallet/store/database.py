@@ -59,7 +59,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def _unstorable_text() -> Iterator[None]:
-    """PostgreSQL keeps no text with a zero byte; asking for it is the caller's mistake, not a failure of ours."""
+    """Text that PostgreSQL cannot keep (a zero byte in it) is the caller's mistake, not a failure of ours."""
     try:
         yield
     except DataError as error:
