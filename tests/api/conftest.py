@@ -257,12 +257,14 @@ def tools() -> Any:
 
     class Tools:
         password = PASSWORD
+        token = TOKEN
 
     Tools.jpeg = staticmethod(jpeg)  # type: ignore[attr-defined]
     Tools.until = staticmethod(until)  # type: ignore[attr-defined]
     Tools.rfc3339 = staticmethod(rfc3339)  # type: ignore[attr-defined]
     Tools.free_listener = staticmethod(free_listener)  # type: ignore[attr-defined]
     Tools.client_of = staticmethod(client_of)  # type: ignore[attr-defined]
+    Tools.running = staticmethod(lambda settings: Service(settings, Clock()))  # type: ignore[attr-defined]
     return Tools
 
 
