@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator, Sequence
+from math import prod
 
 ANY = "_"
 MOST_STRINGS = 256
+# A string this many times less likely than the best cannot come near the likelihood that is worth a review.
+LEAST_LIKELY = 100_000
 
 Positions = Sequence[Sequence[tuple[str, int]]]
 
@@ -28,32 +32,32 @@ def likely_strings(positions: Positions, most: int = MOST_STRINGS) -> list[str]:
     usable = [[(char, ppm) for char, ppm in position if ppm > 0] for position in positions]
     if not usable or not all(usable):
         return []
-    return [text for _, text in zip(range(most), _best_first(usable), strict=False)]
+    ranked = _best_first(usable)
+    best, first = next(ranked)
+    texts = [first]
+    for weight, text in itertools.islice(ranked, most - 1):
+        if weight * LEAST_LIKELY < best:
+            break
+        texts.append(text)
+    return texts
 
 
-def _best_first(positions: list[list[tuple[str, int]]]) -> Iterator[str]:
-    """All strings in falling order of probability.
+def _best_first(positions: list[list[tuple[str, int]]]) -> Iterator[tuple[int, str]]:
+    """All strings with their weights, in falling order.
 
-    The heap holds those that follow from one already given.
+    The heap holds those that follow from one already given: one position takes its next alternative. A
+    position before the one changed last is left alone: every string follows from exactly one other.
     """
     ranked = [sorted(position, key=lambda choice: (-choice[1], choice[0])) for position in positions]
     first = (0,) * len(ranked)
-    heap = [(-_weight(ranked, first), first)]
-    seen = {first}
+    heap = [(-prod(position[0][1] for position in ranked), first, 0)]
     while heap:
-        _, choice = heapq.heappop(heap)
-        yield "".join(position[index][0] for position, index in zip(ranked, choice, strict=True))
-        for place, index in enumerate(choice):
-            if index + 1 == len(ranked[place]):
-                continue
-            following = (*choice[:place], index + 1, *choice[place + 1 :])
-            if following not in seen:
-                seen.add(following)
-                heapq.heappush(heap, (-_weight(ranked, following), following))
-
-
-def _weight(positions: list[list[tuple[str, int]]], choice: tuple[int, ...]) -> int:
-    weight = 1
-    for position, index in zip(positions, choice, strict=True):
-        weight *= position[index][1]
-    return weight
+        negative_weight, choice, changed = heapq.heappop(heap)
+        yield -negative_weight, "".join(p[index][0] for p, index in zip(ranked, choice, strict=True))
+        for place in range(changed, len(ranked)):
+            index = choice[place]
+            position = ranked[place]
+            if index + 1 < len(position):
+                # Exact: the weight holds this factor.
+                weight = negative_weight // position[index][1] * position[index + 1][1]
+                heapq.heappush(heap, (weight, (*choice[:place], index + 1, *choice[place + 1 :]), place))
