@@ -15,6 +15,8 @@ import numpy as np
 from vision.picture import Box, Detector, PictureReading, Reader, box_of, overlap, read_crop, read_picture
 from vision.types import PlateText
 
+__all__ = ["Count", "LabelledPicture", "LabelledPlate", "Outcome", "Report", "evaluate_labels", "read_crop"]
+
 MATCHING_OVERLAP = 0.5
 ERROR_LEVELS = (0.01, 0.005, 0.001, 0.0)
 
