@@ -9,8 +9,9 @@ from alembic import context
 from sqlalchemy import Connection
 
 from wallet import guards  # noqa: F401  create_all and autogenerate see the same metadata
+from wallet.columns import UtcTime
 from wallet.store.database import make_engine
-from wallet.tables import UtcTime, metadata
+from wallet.tables import metadata
 
 
 def render_item(kind: str, item: Any, _autogenerate: Any) -> str | bool:
