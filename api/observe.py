@@ -41,6 +41,7 @@ class Observed:
                     *message.get("headers", []),
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
+                    (b"x-frame-options", b"DENY"),
                 ]
             await send(message)
 

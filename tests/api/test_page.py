@@ -58,6 +58,7 @@ def process(tmp_path_factory: pytest.TempPathFactory, template: Path, tools: Any
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Closed with this module: while it is open no other test of the session could run an event loop."""
     if CHROMIUM is None:
         if os.environ.get("PLATEPAY_REQUIRE_BROWSER") == "1":
             pytest.fail("there is no chromium on the PATH, and PLATEPAY_REQUIRE_BROWSER=1 asks for one")
@@ -232,6 +233,7 @@ def test_without_a_login_the_log_is_not_shown(process: Any) -> None:
     answer = process.http.get("/operator/")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/operator/login"
+    assert answer.headers["x-frame-options"] == "DENY"
     assert process.http.get("/").headers["location"] == "/operator/"
 
 
