@@ -162,7 +162,7 @@ class PlateReaderPipeline:
     def _is_worth_reading(self, track: int | None, frame: Frame, detection: Detection) -> bool:
         """Whether a plate must be read now.
 
-        Always, but for one that is surely of a known track and is decided, or stands where none counts: that
+        Always, but for one that is surely of a known track and settled, or stands where none counts: that
         is read now and then, to notice another plate in its place.
         """
         if track is None or track not in self._read_at:
@@ -170,7 +170,7 @@ class PlateReaderPipeline:
         size = (frame.image.shape[1], frame.image.shape[0])
         zones = self.options.zones
         counts = not zones or zone_at(detection.corners, size, zones) is not None
-        if counts and not self._stays.is_decided(track):
+        if counts and not self._stays.is_settled(track):
             return True
         return (frame.captured_at - self._read_at[track]).total_seconds() >= self.options.reread_s
 

@@ -23,8 +23,9 @@ from vision.zones import Rest, zone_at
 
 Point = npt.NDArray[np.float64]
 
-# More looks than these add nothing but time.
+# More looks than these add nothing but time, and more that could not be read add nothing at all.
 MOST_LOOKS = 48
+MOST_UNREAD = 4
 # How many texts of a stay keep their best picture until it is decided.
 MOST_PICTURES = 3
 # What cannot be read is worth reporting only if the detector is so sure that it is a plate.
@@ -54,6 +55,7 @@ class Stay:
     """A plate's presence before the camera. Changed by its `Stays` only.
 
     number: of its first track. counted_at: when it was first seen where looks count, or None.
+    readings: how often it was read there; looks: what counts of it.
     """
 
     number: int
@@ -64,6 +66,7 @@ class Stay:
     rest: Rest
     zone: str | None = None
     counted_at: datetime | None = None
+    readings: int = 0
     looks: list[Look] = field(default_factory=list)
     pictures: dict[str | None, tuple[float, Reading, Image]] = field(default_factory=dict)
     zone_seconds: dict[str, float] = field(default_factory=dict)
@@ -89,10 +92,10 @@ class Stays:
         self.stays: dict[int, Stay] = {}
         self._of_track: dict[int, int] = {}
 
-    def is_decided(self, track: int) -> bool:
-        """Whether the track's stay has given its sighting."""
+    def is_settled(self, track: int) -> bool:
+        """Whether reading the track again would hardly change anything."""
         stay = self.stay_of(track)
-        return stay is not None and stay.sighting is not None
+        return stay is not None and (stay.sighting is not None or stay.readings >= MOST_LOOKS)
 
     def observe(self, track: int, frame: Frame, corners: Corners, reading: Reading | None) -> None:
         """Take in a tracked plate in a frame; reading: None where it was not read."""
@@ -170,11 +173,11 @@ class Stays:
         if self._is_sure(stay):
             return True
         if stay.consensus.text is not None:
-            return len(stay.looks) >= 2
+            return stay.readings >= 2
         stood_s = (stay.seen_at - stay.rest.since).total_seconds()
         if max(reading.detection.score for _, reading, _ in stay.pictures.values()) < SURELY_A_PLATE:
             return False
-        return len(stay.looks) > self.rules.min_looks and stood_s >= self.rules.decide_within_s
+        return stay.readings > self.rules.min_looks and stood_s >= self.rules.decide_within_s
 
     def _is_due(self, stay: Stay, now: datetime, is_visible: bool, gone_s: float) -> bool:
         if stay.counted_at is None or not self._is_worth(stay):
@@ -268,6 +271,7 @@ class Stays:
             earlier.rest = later.rest
         if earlier.sighting is None:
             earlier.counted_at = earlier.counted_at or later.counted_at
+            earlier.readings += later.readings
             earlier.looks = (earlier.looks + later.looks)[:MOST_LOOKS]
             earlier.consensus = agree(earlier.looks) if earlier.looks else None
             for text, picture in later.pictures.items():
@@ -276,7 +280,10 @@ class Stays:
 
 def add_look(stay: Stay, reading: Reading, image: Image) -> None:
     """Take one more reading into the stay's consensus and keep its picture if it is a good one."""
-    if len(stay.looks) < MOST_LOOKS:
+    stay.readings += 1
+    unread = sum(look.plate.text is None for look in stay.looks)
+    has_room = unread < MOST_UNREAD if reading.plate.text is None else len(stay.looks) - unread < MOST_LOOKS
+    if has_room:
         thumb = thumb_of(reading.crop)
         stay.looks.append(Look(reading.plate, reading.quality, novelty(thumb, stay.looks), thumb))
         stay.consensus = agree(stay.looks)

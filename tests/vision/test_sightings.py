@@ -1,5 +1,6 @@
 """Stays before a scripted camera: how many sightings, when, and what they say."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -196,3 +197,21 @@ def test_another_car_at_the_same_place_a_moment_later_is_another_sighting(camera
     lane = camera(ZONED, [first, second])
     lane.run(25)
     assert [s.text for s in lane.sightings] == ["粤B12345", "粤B12846"]
+
+
+def test_a_thing_that_never_reads_as_a_plate_is_soon_read_only_now_and_then(camera, car, say) -> None:
+    lane = camera(FREE, [car("?", lambda t: (320 + 40 * math.sin(t), 200.0), lambda n: say(None))])
+    lane.run(30)
+    assert lane.reads < 70
+
+
+def test_a_plate_long_unreadable_and_then_clear_is_read_after_all(camera, car, say) -> None:
+    said = lambda n: say(None if n < 60 else "粤B12345")  # noqa: E731
+    lane = camera(
+        PipelineOptions(zones=(PUMP,), decide_within_s=60.0, reread_s=0.5),
+        [car("粤B12345", arrive_and_stand(), said)],
+    )
+    lane.run(40)
+    [sighting] = lane.sightings
+    assert sighting.text == "粤B12345"
+    assert sighting.wrong_ppm <= 4000

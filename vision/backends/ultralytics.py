@@ -36,6 +36,7 @@ class UltralyticsDetector:
         except ImportError as error:
             raise EngineMissingError("ultralytics", "ultralytics") from error
         self._network: Any = YOLO(str(weights.path), task="pose")
+        self._network.add_callback("on_predict_start", _name_the_class)
         self._options = {
             "device": device,
             "imgsz": long_side_px,
@@ -57,3 +58,8 @@ class UltralyticsDetector:
             for found, score in zip(corners, scores, strict=True)
             if is_plausible(found)
         ]
+
+
+def _name_the_class(predictor: Any) -> None:
+    """Ultralytics counts the classes by their names, which our exported files do not carry."""
+    predictor.model.names = {0: "plate"}
