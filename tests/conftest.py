@@ -12,7 +12,7 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Real headless Chromium. Where there is none: a skip, or a failure under PLATEPAY_REQUIRE_BROWSER=1."""
     if CHROMIUM is None:

@@ -26,13 +26,12 @@ def add_operator(name: str, password_file: Path | None) -> None:
 
 def add_device(name: str, role: str, station: str) -> None:
     """Register a device and print its key, which is derived from the server secret and stored nowhere."""
-    from api.keys import device_key, server_secret
-
-    if role not in ("camera", "pump"):
-        raise CommandError(f"--role is camera or pump, not {role!r}")
-    with _services() as services:
-        device = services.access.add_device(name, role, station, services.clock())
-        key = device_key(server_secret(services.settings), device.id, device.key_version)
+    match role:
+        case "camera" | "pump":
+            with _services() as services:
+                key = services.devices.add(name, role, station)
+        case _:
+            raise CommandError(f"--role is camera or pump, not {role!r}")
     sys.stdout.write(key + "\n")
 
 

@@ -10,17 +10,16 @@ from contextlib import contextmanager
 EXIT_FAILURE = 2
 
 
+class CommandError(Exception):
+    """A command was asked for something that cannot be done; the text says what to do instead."""
+
+
 @contextmanager
 def readable_failures() -> Iterator[None]:
     """Run the body; an expected failure prints `platepay: <what to do>` and exits with code 2."""
-    from api.settings import BadSettings
-    from cameras.errors import CameraError
-    from vision.errors import VisionError
-    from wallet.errors import WalletError
-
     try:
         yield
-    except (CameraError, VisionError, WalletError, BadSettings, CommandError) as error:
+    except _expected() as error:
         sys.stderr.write(f"platepay: {error}\n")
         raise SystemExit(EXIT_FAILURE) from None
     except KeyboardInterrupt:
@@ -31,5 +30,12 @@ def readable_failures() -> Iterator[None]:
         raise SystemExit(0) from None
 
 
-class CommandError(Exception):
-    """A command was asked for something that cannot be done; the text says what to do instead."""
+def _expected() -> tuple[type[Exception], ...]:
+    """The errors a person can put right. Imported only once something has gone wrong: they cost a second."""
+    from api.migrations import SchemaDiffers
+    from api.settings import BadSettings
+    from cameras.errors import CameraError
+    from vision.errors import VisionError
+    from wallet.errors import WalletError
+
+    return (CommandError, CameraError, VisionError, WalletError, BadSettings, SchemaDiffers)

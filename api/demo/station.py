@@ -20,7 +20,6 @@ import httpx
 from api.commands.failures import CommandError
 from api.demo.pump import DeviceIdentity
 from api.demo.script import CAMERA, STATION, Customer
-from api.keys import device_key, server_secret
 from api.settings import Settings, read_settings
 from cameras.forecourt import PUMPS, zones
 
@@ -68,13 +67,12 @@ class DemoStation:
         services = build_services(self.settings)
         try:
             services.operators.add(OPERATOR, self.password)
-            secret = server_secret(self.settings)
-            devices = {}
-            for role in ("camera", "pump"):
-                device = services.access.add_device(f"{STATION}-{role}", role, STATION, services.clock())
-                key = device_key(secret, device.id, device.key_version).encode()
-                devices[role] = DeviceIdentity(device.id, key)
-            return devices
+            camera = services.devices.add("demo-camera", "camera", STATION).encode()
+            pump = services.devices.add("demo-pump", "pump", STATION).encode()
+            return {
+                "camera": DeviceIdentity("demo-camera", camera),
+                "pump": DeviceIdentity("demo-pump", pump),
+            }
         finally:
             services.close()
 

@@ -56,23 +56,6 @@ def process(tmp_path_factory: pytest.TempPathFactory, template: Path, tools: Any
         listener.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Closed with this module: while it is open no other test of the session could run an event loop."""
-    if CHROMIUM is None:
-        if os.environ.get("PLATEPAY_REQUIRE_BROWSER") == "1":
-            pytest.fail("there is no chromium on the PATH, and PLATEPAY_REQUIRE_BROWSER=1 asks for one")
-        pytest.skip("there is no chromium on the PATH")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield opened
-        opened.close()
-
-
 @pytest.fixture
 def tab(process: Any, browser: Any) -> Iterator[Any]:
     """A fresh tab at the login; what the page asks of other hosts, and its errors, are kept."""
