@@ -19,6 +19,8 @@ def readable_failures() -> Iterator[None]:
     """Run the body; an expected failure prints `platepay: <what to do>` and exits with code 2."""
     try:
         yield
+    except SystemExit:
+        raise
     except _expected() as error:
         sys.stderr.write(f"platepay: {error}\n")
         raise SystemExit(EXIT_FAILURE) from None
