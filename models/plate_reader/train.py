@@ -161,8 +161,9 @@ def main() -> None:
     parser.add_argument("--base", type=Path, required=True, help="the file build.py makes")
     parser.add_argument("--data", type=Path, default=data_root())
     parser.add_argument("--out", type=Path, default=Path("runs/plate_reader"))
+    parser.add_argument("--config", type=Path, default=CONFIG)
     arguments = parser.parse_args()
-    with CONFIG.open("rb") as file:
+    with arguments.config.open("rb") as file:
         config = tomllib.load(file)
     print(train(config, arguments.data, arguments.base, arguments.out))
 
