@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from wallet import sales, visits
 from wallet.errors import PlateAlreadyBound, VehicleUnknown
-from wallet.facts import ChannelPayment, PaymentAlreadyApplied, PaymentApplied
+from wallet.facts import ChannelPayment, PaymentAlreadyApplied, PaymentApplied, Posterior
+from wallet.service import new_uuid7, open_wallet
 
 
 def _at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -43,6 +45,27 @@ def test_fifty_holds_on_funds_for_seven_are_exactly_seven(wallet, forecourt):
     assert Counter(arrival.hold_fen for arrival in arrivals) == {40_000: 7, 0: 43}
     assert Counter(arrival.match.outcome for arrival in arrivals) == {"auto": 7, "review": 43}
     assert wallet.balance(account_id).available_fen == 4_999
+
+
+def test_two_services_on_one_database_never_hold_more_than_there_is(wallet, forecourt, database_url):
+    account_id = forecourt.customer("粤B00000", 3 * 40_000)
+    plates = [f"粤B{number:05d}" for number in range(1, 21)]
+    for plate in plates:
+        wallet.bind_vehicle(account_id, plate, "blue", plate, forecourt.at(0))
+    other = open_wallet(database_url)
+    works = []
+    for number, plate in enumerate(plates):
+        fact = forecourt.sighting(plate, pump=str(number))
+        service = (wallet, other)[number % 2]
+        works.append(
+            lambda service=service, fact=fact: service.arrive(
+                fact, Posterior(((fact.text, 999_500),), 500), forecourt.at(3)
+            )
+        )
+    arrivals = _at_once(works)
+    other.close()
+    assert [arrival for arrival in arrivals if isinstance(arrival, Exception)] == []
+    assert Counter(arrival.hold_fen for arrival in arrivals) == {40_000: 3, 0: 17}
 
 
 def test_the_same_sale_from_twenty_threads_is_one_capture(wallet, forecourt):
@@ -136,17 +159,40 @@ def test_capture_against_sweep_has_one_winner(wallet, forecourt, attempt):
     assert wallet.balance(account_id).held_fen == 0
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_a_sale_and_the_sighting_of_its_car_never_miss_each_other(wallet, forecourt, attempt):
+@pytest.mark.parametrize("first", ["sale", "sighting"])
+def test_a_sale_and_the_sighting_of_its_car_never_miss_each_other(wallet, forecourt, first):
+    """One is decided but not yet committed when the other comes: it must wait, not overlook it."""
     account_id = forecourt.customer("粤B12345", 100_000)
-    sale = forecourt.sale(20_000)
-    _at_once(
-        [
-            lambda: wallet.record_sale(sale, forecourt.at(95)),
-            lambda: forecourt.arrive("粤B12345", sighting_id="s1"),
-        ]
-    )
-    assert wallet.record_sale(sale, forecourt.at(96)).state == "captured"
+    # The pump is known: its first row would make the two wait for each other in any case.
+    forecourt.sell(0, started=0, ended=5)
+    sale, fact = forecourt.sale(20_000, started=100), forecourt.sighting("粤B12345", seconds=90)
+    sure = Posterior((("粤B12345", 999_500),), 500)
+    decided, go_on = threading.Event(), threading.Event()
+
+    def hesitate(tx):
+        if first == "sale":
+            sales.record_sale(tx, sale, new_uuid7, forecourt.at(165))
+        else:
+            visits.arrive(tx, fact, sure, wallet.rules, new_uuid7, forecourt.at(95))
+        decided.set()
+        go_on.wait(10)
+
+    def follow():
+        decided.wait(10)
+        if first == "sale":
+            wallet.arrive(fact, sure, forecourt.at(95))
+        else:
+            wallet.record_sale(sale, forecourt.at(165))
+
+    threads = [threading.Thread(target=wallet.store.write, args=(hesitate,)), threading.Thread(target=follow)]
+    for thread in threads:
+        thread.start()
+    # Whoever does not wait is through by then.
+    threads[1].join(0.5)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert wallet.record_sale(sale, forecourt.at(170)).state == "captured"
     assert forecourt.total_fen(account_id) == 80_000
 
 
