@@ -12,7 +12,7 @@ from vision.rectify import level, possible_rows
 from vision.types import Corners, Detection, Image, PlateText
 
 # A single picture says nothing below this confidence; of a track, readings as poor still count together.
-LEAST_CONFIDENCE = 0.3
+LEAST_CONFIDENCE = 0.2
 # With a reading as good as this, a picture is not searched again.
 GOOD_CONFIDENCE = 0.5
 # Detectors know plates up to about a third of the picture's width; a closer one is found from further away.
