@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wallet import sales, visits
+from wallet import people, recharge, sales, visits
 from wallet.errors import PlateAlreadyBound, VehicleUnknown
 from wallet.facts import ChannelPayment, PaymentAlreadyApplied, PaymentApplied, Posterior
 from wallet.service import new_uuid7, open_wallet
@@ -159,41 +159,102 @@ def test_capture_against_sweep_has_one_winner(wallet, forecourt, attempt):
     assert wallet.balance(account_id).held_fen == 0
 
 
-@pytest.mark.parametrize("first", ["sale", "sighting"])
-def test_a_sale_and_the_sighting_of_its_car_never_miss_each_other(wallet, forecourt, first):
-    """One is decided but not yet committed when the other comes: it must wait, not overlook it."""
-    account_id = forecourt.customer("粤B12345", 100_000)
-    # The pump is known: its first row would make the two wait for each other in any case.
-    forecourt.sell(0, started=0, ended=5)
-    sale, fact = forecourt.sale(20_000, started=100), forecourt.sighting("粤B12345", seconds=90)
-    sure = Posterior((("粤B12345", 999_500),), 500)
+def _meanwhile(wallet, first, second):
+    """Runs `second` while the transaction of `first` is decided but not yet committed."""
     decided, go_on = threading.Event(), threading.Event()
 
     def hesitate(tx):
-        if first == "sale":
-            sales.record_sale(tx, sale, new_uuid7, forecourt.at(165))
-        else:
-            visits.arrive(tx, fact, sure, wallet.rules, new_uuid7, forecourt.at(95))
+        first(tx)
         decided.set()
         go_on.wait(10)
 
     def follow():
         decided.wait(10)
-        if first == "sale":
-            wallet.arrive(fact, sure, forecourt.at(95))
-        else:
-            wallet.record_sale(sale, forecourt.at(165))
+        second()
 
     threads = [threading.Thread(target=wallet.store.write, args=(hesitate,)), threading.Thread(target=follow)]
     for thread in threads:
         thread.start()
-    # Whoever does not wait is through by then.
+    # A second that does not wait for the first is through by then.
     threads[1].join(0.5)
     go_on.set()
     for thread in threads:
         thread.join()
+
+
+@pytest.mark.parametrize("first", ["sale", "sighting"])
+def test_a_sale_and_the_sighting_of_its_car_never_miss_each_other(wallet, forecourt, first):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    # The pump is known: its first row would make the two wait for each other in any case.
+    forecourt.sell(0, started=0, ended=5)
+    sale, fact = forecourt.sale(20_000, started=100), forecourt.sighting("粤B12345", seconds=90)
+    sure = Posterior((("粤B12345", 999_500),), 500)
+    if first == "sale":
+        _meanwhile(
+            wallet,
+            lambda tx: sales.record_sale(tx, sale, new_uuid7, forecourt.at(165)),
+            lambda: wallet.arrive(fact, sure, forecourt.at(95)),
+        )
+    else:
+        _meanwhile(
+            wallet,
+            lambda tx: visits.arrive(tx, fact, sure, wallet.rules, new_uuid7, forecourt.at(95)),
+            lambda: wallet.record_sale(sale, forecourt.at(165)),
+        )
     assert wallet.record_sale(sale, forecourt.at(170)).state == "captured"
     assert forecourt.total_fen(account_id) == 80_000
+
+
+def test_a_car_that_arrives_while_its_plate_is_being_unbound_is_not_held(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    _meanwhile(
+        wallet,
+        lambda tx: people.unbind_vehicle(tx, "粤B12345", forecourt.at(1)),
+        lambda: forecourt.arrive("粤B12345", sighting_id="s1"),
+    )
+    assert wallet.balance(account_id).held_fen == 0
+    assert [row.match.outcome for row in wallet.matches()] == ["none"]
+
+
+def test_a_plate_that_is_being_unbound_is_not_unbound_twice(wallet, forecourt):
+    forecourt.customer("粤B12345", 0)
+    refused = []
+
+    def again():
+        try:
+            wallet.unbind_vehicle("粤B12345", forecourt.at(2))
+        except VehicleUnknown as error:
+            refused.append(error)
+
+    _meanwhile(wallet, lambda tx: people.unbind_vehicle(tx, "粤B12345", forecourt.at(1)), again)
+    assert len(refused) == 1
+
+
+def test_a_visit_that_is_being_ended_by_the_sweep_is_not_captured(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    visit = forecourt.arrive("粤B12345", sighting_id="s1").visit
+    wallet.depart("s1", forecourt.at(100), forecourt.at(100))
+    sale = forecourt.sale(20_000)
+    _meanwhile(
+        wallet,
+        lambda tx: visits.end_if_overdue(tx, visit.id, wallet.rules, forecourt.at(500)),
+        lambda: wallet.record_sale(sale, forecourt.at(500)),
+    )
+    assert (wallet.visit(visit.id).state, wallet.sale("demo", sale.sale_id)[1].state) == ("voided", "waiting")
+    assert wallet.balance(account_id).available_fen == 100_000
+
+
+def test_an_order_that_is_being_paid_is_not_paid_by_another_transaction(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 0)
+    order = wallet.create_recharge_order(account_id, 20_000, "sandbox", "k", forecourt.at(0))
+    payments = [ChannelPayment("sandbox", f"t{n}", order.id, 20_000, forecourt.at(1)) for n in range(2)]
+    _meanwhile(
+        wallet,
+        lambda tx: recharge.channel_paid(tx, payments[0], new_uuid7, forecourt.at(2)),
+        lambda: wallet.channel_paid(payments[1], forecourt.at(2)),
+    )
+    assert forecourt.total_fen(account_id) == 20_000
+    assert [item.subject for item in wallet.reviews(kind="payment_refused")] == ["sandbox/t1"]
 
 
 def test_unbinding_against_arriving_leaves_no_hold_behind_it(wallet, forecourt):
