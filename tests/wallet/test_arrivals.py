@@ -188,6 +188,16 @@ def test_a_late_report_of_an_earlier_stay_does_not_stand_beside_the_present_one(
     assert wallet.balance(account_id).held_fen == 40_000
 
 
+def test_a_late_report_of_a_stay_that_was_followed_by_another_does_not_bring_the_car_back(wallet, forecourt):
+    forecourt.customer("粤B12345")
+    first = forecourt.arrive("粤B12345", sighting_id="s1")
+    wallet.depart("s1", forecourt.at(100), forecourt.at(100))
+    second = forecourt.arrive("粤B12345", seconds=200)
+    late = forecourt.arrive("粤B12345", seconds=130, now=forecourt.at(210))
+    assert (late.visit.id, late.visit.left_at) == (first.visit.id, forecourt.at(132))
+    assert wallet.visit(second.visit.id).left_at is None
+
+
 def test_a_late_report_still_leaves_the_sale_its_whole_grace(wallet, forecourt):
     forecourt.customer("粤B12345")
     late = forecourt.at(10_000)

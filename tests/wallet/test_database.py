@@ -127,6 +127,25 @@ def test_writers_of_one_process_queue_instead_of_failing(sqlite_url):
     wallet.close()
 
 
+def test_a_writer_owns_the_file_from_its_first_statement(sqlite_url):
+    """What it has read is still true when it writes, whatever other processes want."""
+    wallet = open_wallet(sqlite_url)
+    impatient = make_engine(sqlite_url)
+    event.listen(impatient, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=0"))
+    other = open_wallet(sqlite_url, engine=impatient)
+
+    def read_then_write(connection):
+        connection.execute(text("SELECT COUNT(*) FROM pumps")).scalar_one()
+        with pytest.raises(OperationalError, match="locked"):
+            other.store.write(lambda tx: insert_new(tx, pumps, station="demo", pump="2"))
+        return insert_new(connection, pumps, station="demo", pump="1")
+
+    assert wallet.store.write(read_then_write)
+    assert other.store.write(lambda tx: insert_new(tx, pumps, station="demo", pump="2"))
+    wallet.close()
+    other.close()
+
+
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_deadlock_is_tried_again_and_other_faults_are_not(wallet):
     tries = []
