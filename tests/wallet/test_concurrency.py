@@ -244,6 +244,21 @@ def test_a_visit_that_is_being_ended_by_the_sweep_is_not_captured(wallet, foreco
     assert wallet.balance(account_id).available_fen == 100_000
 
 
+def test_two_sweeps_that_give_up_on_the_same_sale_are_both_content(wallet, forecourt):
+    sale = forecourt.sale(20_000)
+    wallet.record_sale(sale, forecourt.at(95))
+    swept = []
+    _meanwhile(
+        wallet,
+        lambda tx: sales.give_up_waiting(
+            tx, "demo", sale.sale_id, wallet.rules, new_uuid7, forecourt.at(500)
+        ),
+        lambda: swept.append(wallet.sweep(forecourt.at(500))),
+    )
+    assert swept == [[]]
+    assert [item.kind for item in wallet.reviews()] == ["sale_without_visit"]
+
+
 def test_an_order_that_is_being_paid_is_not_paid_by_another_transaction(wallet, forecourt):
     account_id = forecourt.customer("粤B12345", 0)
     order = wallet.create_recharge_order(account_id, 20_000, "sandbox", "k", forecourt.at(0))
