@@ -80,7 +80,7 @@ def test_the_colour_is_voted_among_those_the_text_may_have(say) -> None:
 def test_looks_with_shared_errors_are_worth_a_few() -> None:
     assert effective_looks(1) == 1
     assert effective_looks(3) < 3
-    assert effective_looks(1000) < 3.4
+    assert effective_looks(1000) < 2.1
 
 
 def test_the_same_picture_again_is_no_new_look_and_another_plate_is(say) -> None:
