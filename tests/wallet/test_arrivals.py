@@ -51,10 +51,16 @@ def test_below_the_least_hold_no_pump_opens(wallet, forecourt, money_fen, hold_f
         assert not wallet.authorise("demo", "1", forecourt.at(10)).authorised
 
 
+def test_an_unreadable_car_far_from_a_pump_bothers_nobody(wallet, forecourt):
+    arrival = forecourt.arrive(None, None)
+    assert (arrival.match.outcome, _codes(arrival)) == ("none", ["not_readable"])
+    assert wallet.reviews() == []
+
+
 @pytest.mark.parametrize(
     ("text", "candidates", "outcome", "code"),
     [
-        (None, (), "none", "not_readable"),
+        (None, (), "review", "not_readable"),
         ("京A99999", (), "none", "not_registered"),
         ("粤B12348", (("粤B12345", 10_000),), "none", "not_registered"),
         ("粤B12348", (("粤B12345", 999_900),), "review", "fuzzy_match"),
