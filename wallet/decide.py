@@ -71,8 +71,12 @@ def is_stranger(sighting: SightingFact, likely: Likely | None, rules: Rules) -> 
 
 
 def stranger(sighting: SightingFact, why: Reason) -> Decision:
-    """The decision for a car of nobody we know."""
-    return Decision("none", None, sighting.wrong_ppm, 0, 0, None, 0, (why,))
+    """The decision for a car of nobody we know.
+
+    Who stands at a pump with a plate that cannot be read may be a customer: a person looks at the picture.
+    """
+    waits = sighting.text is None and sighting.pump is not None
+    return Decision("review" if waits else "none", None, sighting.wrong_ppm, 0, 0, None, 0, (why,))
 
 
 def hold_for(available_fen: int, rules: Rules) -> int:

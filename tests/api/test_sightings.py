@@ -32,7 +32,8 @@ def test_a_registered_car_gets_a_visit_and_a_hold(service: Any) -> None:
     ("text", "changes", "outcome", "reason"),
     [
         ("鲁Q4D635", {}, "none", "not_registered"),
-        (None, {"wrong_ppm": 1_000_000}, "none", "not_readable"),
+        (None, {"wrong_ppm": 1_000_000}, "review", "not_readable"),
+        (None, {"wrong_ppm": 1_000_000, "pump": None}, "none", "not_readable"),
         ("粤B12345", {"colour": "green"}, "review", "colour_differs"),
         ("粤B12345", {"wrong_ppm": 200_000}, "review", "unsure_reading"),
     ],

@@ -84,7 +84,8 @@ class Day(RuleBasedStateMachine):
         posterior = Posterior(((plate, chance),) if plate else (), 0)
         arrival = self.wallet.arrive(fact, posterior, self.moment())
         if plate not in self.bound:
-            assert (arrival.match.outcome, arrival.hold_fen) == ("none", 0)
+            is_for_a_person = plate is None and pump is not None
+            assert (arrival.match.outcome, arrival.hold_fen) == ("review" if is_for_a_person else "none", 0)
         self.sightings[name] = (fact, posterior, arrival)
 
     @precondition(lambda self: self.sightings)
