@@ -27,10 +27,11 @@ log = logging.getLogger(__name__)
 def watch(cameras_file: Path, camera_name: str, engine: str) -> int:
     """Watch the camera; returns 0, or 1 where messages still wait in the spool at the end."""
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # Each delivered message would otherwise be a line.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Ours tell what happens; the libraries only what is wrong.
+    for ours in ("cameras", "vision", "api"):
+        logging.getLogger(ours).setLevel(logging.INFO)
     cameras = load_cameras(cameras_file)
     camera = cameras.camera(camera_name)
     pipeline = build_pipeline(pipeline_options(camera), load_detector(engine), load_reader(engine))

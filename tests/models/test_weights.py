@@ -1,6 +1,7 @@
 """The shipped weights are those their cards describe."""
 
 import json
+import re
 from pathlib import Path
 
 import onnxruntime
@@ -46,8 +47,8 @@ def test_reader_knows_every_character_of_the_grammar() -> None:
 
 def test_no_card_names_a_path_of_some_machine() -> None:
     text = json.dumps(read_cards(), ensure_ascii=False)
-    for root in ("/home/", "/root/", "/tmp/", "/work/"):
-        assert root not in text
+    assert not re.search(r'[\s"]/[a-z]', text)
+
 
 
 def test_model_cards_on_paper_name_the_shipped_files() -> None:
