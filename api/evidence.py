@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
 from api.errors import EvidenceDiffers, EvidenceNotJpeg, EvidenceUnknown
+from cameras.durable_files import write_durably
 
 LARGEST_BYTES = 2 * 1024 * 1024
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
@@ -33,18 +32,7 @@ class EvidenceStore:
         path = self._path(sha256)
         if path.exists():
             return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+        write_durably(path, content)
         return True
 
     def get(self, sha256: str) -> bytes:
@@ -92,11 +80,3 @@ def is_jpeg(content: bytes) -> bool:
             return False
         at += 2 + length
     return False
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

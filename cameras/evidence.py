@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import cv2
 
+from cameras.durable_files import UNFINISHED, write_durably
 from cameras.errors import EvidenceTooLarge
 from vision.types import Image, Sighting
 
@@ -79,18 +79,7 @@ class EvidenceStore:
             # Used again: the retention time starts anew.
             os.utime(path)
             return sha256
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+        write_durably(path, data)
         return sha256
 
     def sweep(self, older_than: timedelta, now: datetime, keep: Collection[str] = ()) -> int:
@@ -101,7 +90,7 @@ class EvidenceStore:
         before_s = (now - older_than).timestamp()
         swept = 0
         for path in self.folder.glob("??/*"):
-            if path.suffix not in (".jpg", ".part") or path.stem in keep:
+            if path.suffix not in (".jpg", UNFINISHED) or path.stem in keep:
                 continue
             try:
                 if path.stat().st_mtime < before_s:
@@ -110,12 +99,3 @@ class EvidenceStore:
             except FileNotFoundError:
                 continue
         return swept
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes a rename in this folder last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
