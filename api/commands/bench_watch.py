@@ -107,7 +107,8 @@ def _measure_processes(folder: Path, film: Path, seconds: int, progress: Progres
         station.log_in()
         for customer in CUSTOMERS:
             station.welcome(customer)
-        with RtspServer(film.parent, at_end="end") as server:
+        # Each time the film ends the worker connects again and sees it from the start.
+        with RtspServer(film.parent, at_end="end", shared_clock=False) as server:
             station.start_camera(devices["camera"], server.url(film.name))
             server.wait_for_play(film.name, PLAY_WITHIN_S)
             usages = {name: Usage(psutil.Process(pid)) for name, pid in station.pids().items()}

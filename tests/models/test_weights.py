@@ -50,7 +50,6 @@ def test_no_card_names_a_path_of_some_machine() -> None:
     assert not re.search(r'[\s"]/[a-z]', text)
 
 
-
 def test_model_cards_on_paper_name_the_shipped_files() -> None:
     models = Path(__file__).parents[2] / "models"
     for card in read_cards():
