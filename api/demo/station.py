@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 import httpx
@@ -53,6 +53,8 @@ class DemoStation:
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def __enter__(self) -> DemoStation:
+        # Ended from outside: leave by the way that ends the processes too.
+        signal.signal(signal.SIGTERM, _leave)
         return self
 
     def __exit__(
@@ -216,6 +218,10 @@ def cameras_toml(service_url: str, camera: DeviceIdentity, stream_url: str) -> s
         polygon = ", ".join(f"[{x}, {y}]" for x, y in zone.polygon)
         lines += ["", "[[camera.zone]]", f"name = {json.dumps(zone.name)}", f"polygon = [{polygon}]"]
     return "\n".join(lines) + "\n"
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

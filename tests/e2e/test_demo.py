@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -66,3 +68,26 @@ def test_the_balances_are_what_was_recharged_less_what_was_taken(
     assert cars["the same car again"]["balance_after_fen"] == 50_000 - 24_531 - 9_420
     assert cars["too little balance"]["balance_after_fen"] == 2_000
     assert cars["plate too dirty to be sure"]["balance_after_fen"] == 80_000
+
+
+def test_ended_from_outside_it_leaves_no_process_behind(tmp_path: Path) -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PLATEPAY_")}
+    demo = psutil.Popen(
+        [sys.executable, "-m", "api.cli", "demo", "--headless"],
+        cwd=tmp_path,
+        env={**own, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    # The line that names the camera comes when the service is up and the worker is about to start.
+    for line in demo.stdout:
+        if "camera on rtsp://" in line:
+            break
+    children = demo.children(recursive=True)
+    assert children
+    demo.terminate()
+    assert demo.wait(30) == 128 + signal.SIGTERM
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    assert list(tmp_path.glob("platepay-demo-*")) == []
+    demo.stdout.close()
