@@ -72,6 +72,9 @@ class Row:
     captured: str
 
 
+LEAST_SHOWN_PPM = 100
+
+
 def percent(ppm: int) -> str:
     """Parts per million as percent with two decimals: 998800 is "99.88 %"."""
     whole, rest = divmod(ppm, 10_000)
@@ -139,5 +142,15 @@ def spaced(text: str) -> str:
 
 
 def characters(positions: Sequence[Sequence[tuple[str, int]]]) -> list[list[tuple[str, str, int]]]:
-    """For each position its likely characters: character, chance as text, chance in ppm."""
-    return [[(character, percent(ppm), ppm) for character, ppm in position] for position in positions]
+    """For each position its likely characters: character, chance as text, chance in ppm.
+
+    What would show as 0.00 % is left out, but for the first.
+    """
+    return [
+        [
+            (character, percent(ppm), ppm)
+            for place, (character, ppm) in enumerate(position)
+            if place == 0 or ppm >= LEAST_SHOWN_PPM
+        ]
+        for position in positions
+    ]
