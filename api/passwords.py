@@ -51,10 +51,6 @@ class Passwords:
             self._places.release()
         return fits and stored is not None
 
-    def is_outdated(self, stored: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(stored)
-
     def close(self) -> None:
         """Let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -17,6 +17,7 @@ from api.autopay import weigh
 from api.demo.script import CUSTOMERS
 from cameras.config import CameraConfig
 from cameras.forecourt import zones
+from cameras.sinks import new_sighting_id
 from cameras.sources import open_source
 from vision.backends import load_detector, load_reader
 from vision.pipeline import PipelineOptions, Stopwatch, build_pipeline
@@ -120,7 +121,7 @@ def _one_car(wallet: Wallet, sighting: Sighting, at: datetime, times: StageTimes
     posterior = weigh(positions, wallet.candidates(positions), EVEN_PRIOR_PPM)
     matched = time.perf_counter()
     fact = SightingFact(
-        sighting_id=wallet_id(),
+        sighting_id=new_sighting_id(),
         station="bench",
         camera="bench",
         pump="1",
@@ -149,10 +150,3 @@ def _one_car(wallet: Wallet, sighting: Sighting, at: datetime, times: StageTimes
     times.add("match", matched - started)
     times.add("hold", held - matched)
     times.add("debit", time.perf_counter() - held)
-
-
-def wallet_id() -> str:
-    """An id as a camera makes it."""
-    from cameras.sinks import new_sighting_id
-
-    return new_sighting_id()

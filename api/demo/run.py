@@ -9,14 +9,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress
 
@@ -28,6 +27,7 @@ from api.demo.pump import DeviceIdentity, PumpClient, serve_car
 from api.demo.script import CARS, CUSTOMERS, film_script
 from api.demo.station import OPERATOR, DemoStation
 from api.demo.table import cars_table
+from cameras.errors import RtspServerError
 from cameras.rtsp_server import RtspServer
 from cameras.simulator import rendered
 from wallet.facts import AuditReport
@@ -155,7 +155,7 @@ def _watch_the_cars(
             while time.monotonic() < deadline:
                 forecourt.look()
                 _note_the_till(forecourt.records, sales)
-                live.update(Group(cars_table(forecourt.records, forecourt.names)))
+                live.update(cars_table(forecourt.records, forecourt.names))
                 if all(record.is_settled for record in forecourt.records) and all(
                     sale.done() for sale in sales.values()
                 ):
@@ -175,8 +175,6 @@ def _note_the_till(records: list[CarRecord], sales: dict[int, Future[dict[str, A
 
 
 def _wait_for_play(server: RtspServer, film: str, station: DemoStation) -> float:
-    from cameras.errors import RtspServerError
-
     try:
         return server.wait_for_play(film, PLAY_WITHIN_S)
     except RtspServerError:
@@ -212,10 +210,10 @@ def _stay_up(station: DemoStation, console: Console) -> None:
         f"\nThe match log: [bold]{station.url}/operator[/bold]   "
         f"name [bold]{OPERATOR}[/bold]  password [bold]{station.password}[/bold]\nCtrl-C ends the demo."
     )
-    forever: Callable[[float], bool] = threading.Event().wait
     try:
-        while not forever(1.0):
+        while True:
             station.check_alive()
+            time.sleep(1.0)
     except KeyboardInterrupt:
         console.print("ending")
 
