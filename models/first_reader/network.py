@@ -19,8 +19,6 @@ CLASSES = len(ALPHABET) + 1
 def convolution(
     inputs: int, outputs: int, size: tuple[int, int], stride: tuple[int, int] = (1, 1)
 ) -> nn.Module:
-    inputs: int, outputs: int, size: tuple[int, int], stride: tuple[int, int] = (1, 1)
-) -> nn.Module:
     """Convolution without bias, batch norm, ReLU."""
     padding = (size[0] // 2, size[1] // 2)
     return nn.Sequential(
