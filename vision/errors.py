@@ -25,10 +25,14 @@ class EngineMissingError(VisionError):
 
     code = "engine_missing"
 
-    def __init__(self, engine: str, package: str) -> None:
+    def __init__(self, engine: str, package: str, extra: str | None = None) -> None:
         self.engine = engine
         self.package = package
-        super().__init__(f"engine {engine!r} needs the package {package}, which is not installed")
+        self.extra = extra
+        wanted = f"platepay[{extra}]" if extra else package
+        super().__init__(
+            f"engine {engine!r} needs the package {package}, which is not installed: pip install '{wanted}'"
+        )
 
 
 class EngineUnknownError(VisionError):

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vision.backends import choose_engine, load_detector, load_reader
+from vision.backends import choose_engine, load_detector, load_network, load_reader, load_second_reader
 from vision.cards import CARDS, WEIGHTS, open_weights
 from vision.errors import (
     EngineUnknownError,
@@ -83,6 +83,21 @@ def test_a_picture_is_read_and_not_changed(readers: dict) -> None:
     assert "粤B12345" in [reading.plate.text for reading in readings]
 
 
+def test_the_second_reader_says_the_same_in_both_engines() -> None:
+    crop = cv2.resize(draw_plate("沪D29275", "yellow"), (168, 48), interpolation=cv2.INTER_AREA)
+    a, b = (load_second_reader(engine, precision="f32").read(crop) for engine in ENGINES)
+    assert a.text == b.text == "沪D29275"
+    assert a.confidence == pytest.approx(b.confidence, abs=0.01)
+
+
+def test_a_batch_of_another_shape_than_expected_gets_the_same_answers() -> None:
+    weights = open_weights("plate_reader.onnx")
+    usual = load_network(weights, "openvino", "f32", (1, 3, 48, 168))
+    batch = np.random.default_rng(0).uniform(-1, 1, (3, 3, 48, 168)).astype(np.float32)
+    one_by_one = np.concatenate([usual.run(batch[i : i + 1]) for i in range(3)])
+    assert np.abs(usual.run(batch) - one_by_one).max() < 1e-4
+
+
 def test_noise_and_blank_crops_are_no_plate(readers: dict) -> None:
     rng = np.random.default_rng(0)
     crops = [np.full((48, 168, 3), v, np.uint8) for v in (0, 128, 255)]
@@ -107,6 +122,14 @@ def test_a_weight_file_with_one_changed_byte_is_refused(tmp_path: Path) -> None:
     actual = hashlib.sha256(content).hexdigest()
     assert (caught.value.expected, caught.value.actual) == (expected, actual)
     assert all(word in str(caught.value) for word in ("plate_reader.onnx", expected, actual))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_file_that_is_no_network_is_named(tmp_path: Path, engine: str) -> None:
+    path = tmp_path / "reader.onnx"
+    path.write_bytes(b"no network")
+    with pytest.raises(WeightsUnsuitableError, match=r"reader\.onnx"):
+        load_reader(engine, path)
 
 
 def test_a_weight_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -135,6 +158,8 @@ def test_shipped_weights_are_those_of_their_cards() -> None:
 def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(EngineUnknownError, match="tensorrt"):
         choose_engine("tensorrt")
+    with pytest.raises(EngineUnknownError, match="paddle"):
+        load_second_reader("tensorrt")
 
 
 def test_vision_imports_no_framework_until_asked() -> None:

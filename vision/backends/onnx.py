@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import onnxruntime  # type: ignore[import-untyped]
+from onnxruntime.capi import onnxruntime_pybind11_state as refusals  # type: ignore[import-untyped]
 
 Floats = npt.NDArray[np.float32]
 
@@ -12,7 +13,7 @@ Floats = npt.NDArray[np.float32]
 class OnnxNetwork:
     """An ONNX file on the processor; one thread.
 
-    notes: the metadata of the file.
+    notes: the metadata of the file. Raises ValueError where the content is no network.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -20,7 +21,10 @@ class OnnxNetwork:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except (refusals.InvalidProtobuf, refusals.InvalidGraph, refusals.Fail) as error:
+            raise ValueError(str(error)) from error
         self._input = self._session.get_inputs()[0].name
         self.notes: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 

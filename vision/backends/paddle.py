@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from vision.cards import Weights
 from vision.colour import COLOURS, colour_probabilities, most_likely
 from vision.errors import EngineMissingError, WeightsMissingError
 from vision.plates import kind_of, normalise
-from vision.rectify import merge_rows
+from vision.reader import INPUT_SHAPE, reader_line
 from vision.types import Image, PlateText
 
+NAME = "PP-OCRv4_mobile_rec"
 # PaddleOCR gives one score a text, the mean over its characters, and no second choices.
 LEAST_SCORE = 0.05
 
@@ -23,16 +29,14 @@ class PaddleReader:
     has it. engine: "onnxruntime" needs no paddlepaddle. Raises EngineMissingError, WeightsMissingError.
     """
 
-    def __init__(
-        self, folder: Path | str, name: str = "PP-OCRv4_mobile_rec", engine: str = "onnxruntime"
-    ) -> None:
+    def __init__(self, folder: Path | str, name: str = NAME, engine: str = "onnxruntime") -> None:
         notes = Path(folder) / "inference.yml"
         if not notes.is_file():
             raise WeightsMissingError(notes, "is not there")
         try:
             from paddleocr import TextRecognition  # type: ignore[import-not-found, unused-ignore]
         except ImportError as error:
-            raise EngineMissingError("paddle", "paddleocr") from error
+            raise EngineMissingError("paddle", "paddleocr", "paddle") from error
         self._network: Any = TextRecognition(
             model_name=name, model_dir=str(folder), engine=engine, device="cpu"
         )
@@ -40,7 +44,7 @@ class PaddleReader:
     def read(self, crop: Image, rows: Sequence[int] = (1,)) -> PlateText:
         """What stands on a levelled crop, (h, w, 3) uint8 BGR; text that is no plate counts as unread."""
         colours = colour_probabilities(crop)
-        lines = [merge_rows(crop) if count == 2 else crop for count in rows]
+        lines = [reader_line(crop, count) for count in rows]
         found = [(normalise(x["rec_text"]), float(x["rec_score"])) for x in self._network.predict(lines)]
         plates = [(text, score) for text, score in found if kind_of(text) is not None]
         text, score = max(plates, key=lambda x: x[1], default=("", 0.0))
@@ -52,3 +56,33 @@ class PaddleReader:
         colour, share = most_likely({c: p / total for c, p in allowed.items()})
         positions = tuple(((character, score),) for character in text)
         return PlateText(text, colour, share, positions, score ** len(text))
+
+
+def load_paddle_reader(weights: Weights, alphabet: Sequence[str]) -> PaddleReader:
+    """An exported reader of ours through PaddleOCR, warm. alphabet: characters by class, the blank first.
+
+    Raises EngineMissingError.
+    """
+    # PaddleOCR reads the folder once, while it is being made.
+    with tempfile.TemporaryDirectory(prefix="platepay-paddle-") as folder:
+        write_model_folder(Path(folder), weights.content, alphabet)
+        reader = PaddleReader(folder)
+        reader.read(np.zeros((*INPUT_SHAPE[2:], 3), np.uint8))
+    return reader
+
+
+def write_model_folder(folder: Path, content: bytes, alphabet: Sequence[str]) -> None:
+    """An exported reader as PaddleOCR wants it: beside it notes in YAML, of which JSON is a part."""
+    (folder / "inference.onnx").write_bytes(content)
+    _, channels, height, width = INPUT_SHAPE
+    steps = [
+        {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
+        {"RecResizeImg": {"image_shape": [channels, height, width]}},
+        {"KeepKeys": {"keep_keys": ["image"]}},
+    ]
+    notes = {
+        "Global": {"model_name": NAME},
+        "PreProcess": {"transform_ops": steps},
+        "PostProcess": {"name": "CTCLabelDecode", "character_dict": list(alphabet[1:])},
+    }
+    (folder / "inference.yml").write_text(json.dumps(notes, ensure_ascii=False), encoding="utf-8")

@@ -17,14 +17,14 @@ from vision.types import Detection, Image
 class UltralyticsDetector:
     """Finds plates with a pose network that ultralytics loads (.pt, .onnx).
 
-    device: as ultralytics names them, such as "cpu" or "0" for the first GPU. A `.pt` file is a pickle: load
-    only what you made. Raises EngineMissingError, WeightsError.
+    device: as ultralytics names them, such as "cpu" or "0" for the first GPU; None: that GPU where there is
+    one. A `.pt` file is a pickle: load only what you made. Raises EngineMissingError, WeightsError.
     """
 
     def __init__(
         self,
         path: Path | str,
-        device: str = "cpu",
+        device: str | None = None,
         *,
         long_side_px: int = 640,
         score: float = 0.35,
@@ -32,13 +32,14 @@ class UltralyticsDetector:
     ) -> None:
         weights = open_weights(Path(path).name, Path(path))
         try:
+            import torch  # type: ignore[import-not-found, unused-ignore]
             from ultralytics import YOLO  # type: ignore[attr-defined, import-not-found, unused-ignore]
         except ImportError as error:
-            raise EngineMissingError("ultralytics", "ultralytics") from error
+            raise EngineMissingError("ultralytics", "ultralytics", "train") from error
         self._network: Any = YOLO(str(weights.path), task="pose")
         self._network.add_callback("on_predict_start", _name_the_class)
         self._options = {
-            "device": device,
+            "device": device or ("0" if torch.cuda.is_available() else "cpu"),
             "imgsz": long_side_px,
             "conf": score,
             "iou": overlap,
