@@ -76,7 +76,7 @@ visits = Table(
     ForeignKeyConstraint(["first_sighting_id"], ["sightings.id"]),
     ForeignKeyConstraint(["last_sighting_id"], ["sightings.id"]),
     one_of("state", "open", "captured", "voided"),
-    one_of("ended_by", "captured", "zero_sale", "left_without_sale", "stayed_too_long"),
+    one_of("ended_by", "captured", "zero_sale", "left_without_sale", "stayed_too_long", "voided_by_operator"),
     CheckConstraint(
         "(state = 'open') = (ended_by IS NULL) AND (state = 'open') = (settled_at IS NULL)"
         " AND (state = 'captured') = (ended_by IS NOT NULL AND ended_by = 'captured')",

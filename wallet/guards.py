@@ -24,6 +24,15 @@ FACTS = (
     "channel_payments",
     "idempotency_keys",
     "evidence_looks",
+    "commands",
+    "key_conflicts",
+    "charges",
+    "refunds",
+    "adjustments",
+    "adjustment_decisions",
+    "blocks",
+    "seals",
+    "audit_proofs",
 )
 KEPT = ("accounts", "wallets", "vehicles", "visits", "holds", "sales", "recharge_orders", "reviews")
 

@@ -20,19 +20,39 @@ from sqlalchemy import (
 )
 
 from wallet.columns import fen_column, id_column, metadata, one_of, time_column
+from wallet.command_tables import (
+    adjustment_decisions,
+    adjustments,
+    audit_proofs,
+    blocks,
+    charges,
+    commands,
+    consumed_events,
+    key_conflicts,
+    refunds,
+    seals,
+)
 from wallet.door_tables import camera_status, devices, evidence_looks, nonces, operators, sessions
 from wallet.forecourt_tables import departures, holds, matches, pumps, sales, sightings, visits
 
 __all__ = [
     "accounts",
+    "adjustment_decisions",
+    "adjustments",
+    "audit_proofs",
+    "blocks",
     "camera_status",
     "captures",
     "channel_payments",
+    "charges",
+    "commands",
+    "consumed_events",
     "departures",
     "devices",
     "evidence_looks",
     "holds",
     "idempotency_keys",
+    "key_conflicts",
     "ledger_accounts",
     "matches",
     "metadata",
@@ -42,8 +62,10 @@ __all__ = [
     "plate_keys",
     "pumps",
     "recharge_orders",
+    "refunds",
     "reviews",
     "sales",
+    "seals",
     "sessions",
     "sightings",
     "transfers",
@@ -129,7 +151,7 @@ ledger_accounts = Table(
     Column("kind", String(20), nullable=False),
     id_column("account_id"),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
-    one_of("kind", "principal", "bonus", "clearing", "revenue", "marketing", "suspense"),
+    one_of("kind", "principal", "bonus", "clearing", "revenue", "marketing", "suspense", "adjustment", "fee"),
     CheckConstraint(
         "(account_id IS NOT NULL) = (kind IN ('principal', 'bonus'))", name="wallet_side_has_owner"
     ),
@@ -221,14 +243,33 @@ transfers = Table(
     Column("sale_id", String(64)),
     id_column("recharge_order_id"),
     time_column("recorded_at"),
+    id_column("charge_id"),
+    id_column("refund_id"),
+    id_column("adjustment_id"),
+    id_column("reverses_id"),
     ForeignKeyConstraint(["from_account"], ["ledger_accounts.id"]),
     ForeignKeyConstraint(["to_account"], ["ledger_accounts.id"]),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
     ForeignKeyConstraint(["visit_id"], ["visits.id"]),
     ForeignKeyConstraint(["station", "sale_id"], ["sales.station", "sales.sale_id"]),
     ForeignKeyConstraint(["recharge_order_id"], ["recharge_orders.id"]),
+    ForeignKeyConstraint(["charge_id"], ["charges.id"]),
+    ForeignKeyConstraint(["refund_id"], ["refunds.id"]),
+    ForeignKeyConstraint(["adjustment_id"], ["adjustments.id"]),
+    ForeignKeyConstraint(["reverses_id"], ["transfers.id"]),
     UniqueConstraint("account_id", "wallet_version"),
-    one_of("kind", "recharge", "bonus", "capture", "suspense"),
+    one_of(
+        "kind",
+        "recharge",
+        "bonus",
+        "capture",
+        "suspense",
+        "charge",
+        "refund",
+        "reversal",
+        "adjustment",
+        "fee",
+    ),
     CheckConstraint("amount_fen > 0", name="amount_positive"),
     CheckConstraint("from_account <> to_account", name="two_accounts"),
     CheckConstraint("wallet_after_fen >= 0", name="wallet_after_not_negative"),
@@ -236,6 +277,15 @@ transfers = Table(
         "(account_id IS NULL) = (wallet_version IS NULL) AND (account_id IS NULL) = "
         "(wallet_after_fen IS NULL)",
         name="wallet_transfer_is_numbered",
+    ),
+    CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_what"),
+    # A transfer is taken back once.
+    Index(
+        "uq_transfers_reverses_id",
+        "reverses_id",
+        unique=True,
+        sqlite_where=text("reverses_id IS NOT NULL"),
+        postgresql_where=text("reverses_id IS NOT NULL"),
     ),
 )
 
@@ -281,6 +331,12 @@ outbox = Table(
     Column("body", JSON, nullable=False),
     time_column("created_at"),
     time_column("published_at", nullable=True),
+    # Who works on it and until when; attempts counts how often it was handed out.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    time_column("leased_until", nullable=True),
+    Column("leased_by", String(64)),
+    time_column("dead_at", nullable=True),
+    Column("last_error", String(200)),
     Index(
         "ix_outbox_pending",
         "id",

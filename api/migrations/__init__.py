@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -32,32 +34,64 @@ class SchemaDiffers(Exception):  # noqa: N818
         self.differences = differences
 
 
+class WouldLoseRows(Exception):  # noqa: N818
+    """Going back to this version would lose rows that it does not know."""
+
+    code = "would_lose_rows"
+
+    def __init__(self, version: str, table: str, count: int) -> None:
+        super().__init__(
+            f"version {version} does not know {count} of the rows in {table}: going back would lose them. "
+            "Restore a backup of that time instead"
+        )
+        self.version = version
+        self.table = table
+        self.count = count
+
+
 def upgrade(engine: Engine) -> None:
     """Brings the database to the newest version, in one transaction; does nothing where it is there already.
 
     Tables that were made without a history (by `open_wallet` on a fresh SQLite file) are taken over where
     they are those of this version, else SchemaDiffers is raised and nothing has changed.
     """
-    with engine.connect() as plain:
-        connection = plain.execution_options(platepay_writes=True)
-        with connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
-            config = alembic_config(connection)
-            tables = inspect(connection).get_table_names()
-            if "transfers" in tables and "alembic_version" not in tables:
-                _refuse_differences(connection)
-                command.stamp(config, "head")
-            else:
-                command.upgrade(config, "head")
+    with _migrating(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
+        config = alembic_config(connection)
+        tables = inspect(connection).get_table_names()
+        if "transfers" in tables and "alembic_version" not in tables:
+            # Made without a history: by this version, or by the first.
+            command.stamp(config, "head" if "commands" in tables else "0001")
+        command.upgrade(config, "head")
+        if "transfers" in tables and "alembic_version" not in tables:
+            _refuse_differences(connection)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Goes back to an older version; `base` removes every table with all its rows."""
+    with _migrating(engine) as connection:
+        command.downgrade(alembic_config(connection), revision)
+
+
+@contextmanager
+def _migrating(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may make tables anew. SQLite checks no foreign keys in it, but all at its end."""
     with engine.connect() as plain:
         connection = plain.execution_options(platepay_writes=True)
-        with connection.begin():
-            command.downgrade(alembic_config(connection), revision)
+        if connection.dialect.name == "postgresql":
+            with connection.begin():
+                yield connection
+            return
+        raw = connection.connection.driver_connection
+        raw.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+        try:
+            with connection.begin():
+                yield connection
+                if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+                    raise SchemaDiffers(_name(connection), [f"foreign key broken: {broken[0]}"])
+        finally:
+            raw.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]
 
 
 def check(engine: Engine) -> None:

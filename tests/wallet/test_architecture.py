@@ -13,6 +13,7 @@ PACKAGE = Path(wallet.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Tables, triggers and the audit are SQL by nature.
 SPEAK_SQL = {"columns.py", "tables.py", "forecourt_tables.py", "door_tables.py", "guards.py", "audit.py"}
+SPEAK_SQL |= {"command_tables.py"}
 HANDED_ON = {"Connection", "Engine"}
 OUTSIDE = {"os", "time", "random", "secrets", "socket", "subprocess", "logging", "fastapi", "redis", "httpx"}
 OUTSIDE |= {"numpy", "cv2", "vision", "cameras", "api", "models"}
