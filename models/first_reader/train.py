@@ -15,57 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from models.first_reader.network import FirstReader, export
-from models.pictures import Image, data_root
-from models.plate_crops.pool import SOURCES, Pool, open_pool
-from models.plate_crops.views import another_view
-from models.plate_reader.crops import RealCrops, degrade, jitter
-from models.plate_reader.train import CLASS_OF, Average, ctc_loss, held_out_crops, rate, score, to_input
-from vision.rectify import level
+from models.pictures import data_root
+from models.plate_crops.mixture import Crops
+from models.plate_reader.train import Average, ctc_loss, held_out_crops, rate, score, to_batch
 
 CONFIG = Path(__file__).with_name("config.toml")
-
-
-class Crops:
-    """Seeded training crops from all sources there are."""
-
-    def __init__(self, root: Path, pool: Path, mixture: dict[str, Any], seed: int) -> None:
-        self.rng = np.random.default_rng([seed, 3])
-        self.mixture = mixture
-        self.folder = pool
-        self.real = RealCrops(root, mixture["held_out_every"], held_out=False)
-        self.pools: dict[str, Pool] = {}
-        self.look_again()
-
-    def look_again(self) -> None:
-        """Take in what the pool has got since."""
-        for source in SOURCES:
-            try:
-                self.pools[source] = open_pool(self.folder, source)
-            except FileNotFoundError:
-                continue
-        names = ["real", *self.pools]
-        shares = np.array([self.mixture[name] for name in names])
-        self.names, self.shares = names, shares / shares.sum()
-
-    def batch(self, size: int) -> list[tuple[Image, str]]:
-        """`size` degraded crops and their texts."""
-        sources = self.rng.choice(self.names, size, p=self.shares)
-        return [self.one(str(source)) for source in sources]
-
-    def one(self, source: str) -> tuple[Image, str]:
-        """A crop of this source."""
-        if source == "real":
-            picked = self.real.draw(self.rng, self.mixture["home_share"])
-            crop, text = level(picked.image, jitter(picked.corners, self.rng)), picked.text
-        else:
-            crop, text = self.pools[source].draw(self.rng)
-        return degrade(another_view(crop, self.rng), self.rng), text
 
 
 def train(config: dict[str, Any], root: Path, pool: Path, out: Path, start: Path | None = None) -> Path:
@@ -91,13 +50,10 @@ def train(config: dict[str, Any], root: Path, pool: Path, out: Path, start: Path
     started = time.monotonic()
     bar = tqdm(range(first + 1, options["steps"] + 1), initial=first, total=options["steps"])
     for step in bar:
-        pairs = crops.batch(options["batch"])
-        texts = [text for _, text in pairs]
-        classes = torch.tensor([CLASS_OF[c] for text in texts for c in text])
-        batch = to_input([crop for crop, _ in pairs]).contiguous(memory_format=torch.channels_last)
+        batch, classes, lengths = to_batch(crops.batch(options["batch"]))
         with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_amx_tile_supported()):
-            logits = network(batch)
-        loss = ctc_loss(logits, classes, torch.tensor([len(text) for text in texts]))
+            logits = network(batch.contiguous(memory_format=torch.channels_last))
+        loss = ctc_loss(logits, classes, lengths)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -34,6 +34,7 @@ class PlateReaderNetwork(nn.Module):
         model.graph.node.remove(last)
         self.layers = convert(model)
         make_constants_trainable(self.layers)
+        keep_depthwise_exact(self.layers)
 
     def forward(self, crops: Tensor) -> Tensor:
         """Logits of every step."""
@@ -48,6 +49,29 @@ def make_constants_trainable(layers: nn.Module) -> None:
             if buffer.is_floating_point() and buffer.numel() >= LEAST_WEIGHTS:
                 del module._buffers[name]
                 module.register_parameter(name, nn.Parameter(buffer.clone()))
+
+
+class Exact(nn.Module):
+    """A layer that stays in 32 bits while the rest runs in bfloat16."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, features: Tensor) -> Tensor:
+        """What the layer makes of it."""
+        with torch.autocast("cpu", enabled=False):
+            result: Tensor = self.layer(features.float())
+        return result
+
+
+def keep_depthwise_exact(layers: nn.Module) -> None:
+    """Depth-wise convolutions in bfloat16 train at less than half the speed on a CPU."""
+    for name, layer in list(layers.named_children()):
+        if isinstance(layer, nn.Conv2d) and layer.groups > 1:
+            setattr(layers, name, Exact(layer))
+        else:
+            keep_depthwise_exact(layer)
 
 
 def initializer_names(path: Path, network: PlateReaderNetwork) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Fine-tune the plate reader on real and drawn crops.
 
-    python -m models.plate_reader.train --base vision/weights/plate_reader.onnx --out runs/plate_reader
+    python -m models.plate_reader.train --base runs/reader_base.onnx --pool runs/crops --out runs/plate_reader
 
 `--base` is the file that `build.py` makes. Progress, the score on held-out plates and the averaged weights
 are written to `--out` again and again, so that a run can be stopped at any time.
@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from models.pictures import Image, data_root
+from models.plate_crops.mixture import Crops
 from models.plate_reader.alphabet import ALPHABET
-from models.plate_reader.crops import RealCrops, degrade, drawn_crop, jitter, training_crop
+from models.plate_reader.crops import RealCrops, degrade, drawn_crop, jitter
 from models.plate_reader.evaluate import Reader
 from models.plate_reader.network import PlateReaderNetwork, initializer_names, store
 from vision.rectify import level
@@ -36,27 +37,12 @@ def to_input(crops: list[Image]) -> Tensor:
     return torch.from_numpy((stacked / 255 - 0.5) / 0.5)
 
 
-class Batches(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
-    """Endless seeded batches of (crops, classes of all texts in a row, length of each text)."""
-
-    def __init__(self, real: RealCrops, config: dict[str, Any]) -> None:
-        self.real = real
-        self.config = config
-
-    def __iter__(self) -> Any:
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.config["train"]["seed"], worker.id if worker else 0])
-        while True:
-            pairs = [training_crop(self.real, self.config["mixture"], rng) for _ in range(self.size)]
-            texts = [text for _, text in pairs]
-            # The network has no class for the few characters outside its alphabet.
-            classes = torch.tensor([CLASS_OF[c] for text in texts for c in text])
-            yield to_input([crop for crop, _ in pairs]), classes, torch.tensor([len(t) for t in texts])
-
-    @property
-    def size(self) -> int:
-        """Crops in a batch."""
-        return int(self.config["train"]["batch"])
+def to_batch(pairs: list[tuple[Image, str]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Crops, the classes of all texts in a row, the length of each text."""
+    texts = [text for _, text in pairs]
+    # The network has no class for the few characters outside its alphabet.
+    classes = torch.tensor([CLASS_OF[c] for text in texts for c in text])
+    return to_input([crop for crop, _ in pairs]), classes, torch.tensor([len(text) for text in texts])
 
 
 class Average:
@@ -115,14 +101,14 @@ def ctc_loss(logits: Tensor, classes: Tensor, lengths: Tensor) -> Tensor:
     return nn.functional.ctc_loss(logarithms, classes, steps, lengths, blank=0, zero_infinity=True)
 
 
-def train(config: dict[str, Any], root: Path, base: Path, out: Path) -> Path:
+def train(config: dict[str, Any], root: Path, pool: Path, base: Path, out: Path) -> Path:
     """Train by the configuration; returns the file with the averaged weights."""
     options = config["train"]
     torch.set_num_threads(options["threads"])
     torch.manual_seed(options["seed"])
     out.mkdir(parents=True, exist_ok=True)
     validation = held_out_crops(root, config)
-    batches = Batches(RealCrops(root, config["mixture"]["held_out_every"], held_out=False), config)
+    source = Crops(root, pool, config["mixture"], options["seed"])
     network = PlateReaderNetwork(base)
     names = initializer_names(base, network)
     # Dropout and the like are not in the file; eval mode keeps every layer as the file has it.
@@ -133,8 +119,9 @@ def train(config: dict[str, Any], root: Path, base: Path, out: Path) -> Path:
     average = Average(network, options["average"])
     path = out / "plate_reader.onnx"
     started = time.monotonic()
-    bar = tqdm(zip(range(1, options["steps"] + 1), batches, strict=False), total=options["steps"])
-    for step, (crops, classes, lengths) in bar:
+    bar = tqdm(range(1, options["steps"] + 1))
+    for step in bar:
+        crops, classes, lengths = to_batch(source.batch(options["batch"]))
         with torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_amx_tile_supported()):
             logits = network(crops.contiguous(memory_format=torch.channels_last))
         loss = ctc_loss(logits, classes, lengths)
@@ -151,6 +138,7 @@ def train(config: dict[str, Any], root: Path, base: Path, out: Path) -> Path:
             with (out / "progress.jsonl").open("a") as log:
                 log.write(json.dumps(report) + "\n")
             tqdm.write(str(report))
+            source.look_again()
     return path
 
 
@@ -160,12 +148,13 @@ def main() -> None:
     )
     parser.add_argument("--base", type=Path, required=True, help="the file build.py makes")
     parser.add_argument("--data", type=Path, default=data_root())
+    parser.add_argument("--pool", type=Path, default=Path("runs/crops"), help="the folder pool.py fills")
     parser.add_argument("--out", type=Path, default=Path("runs/plate_reader"))
     parser.add_argument("--config", type=Path, default=CONFIG)
     arguments = parser.parse_args()
     with arguments.config.open("rb") as file:
         config = tomllib.load(file)
-    print(train(config, arguments.data, arguments.base, arguments.out))
+    print(train(config, arguments.data, arguments.pool, arguments.base, arguments.out))
 
 
 if __name__ == "__main__":

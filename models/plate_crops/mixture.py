@@ -1,0 +1,53 @@
+"""Endless training crops: real ones, and those of a pool, each time seen and degraded anew."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.pictures import Image
+from models.plate_crops.pool import SOURCES, Pool, open_pool
+from models.plate_crops.views import another_view
+from models.plate_reader.crops import RealCrops, degrade, jitter
+from vision.rectify import level
+
+
+class Crops:
+    """Seeded training crops from all sources there are.
+
+    mixture: the share of each source, `home_share` and `held_out_every`; a source that the pool does not hold
+    is shared out among the rest.
+    """
+
+    def __init__(self, root: Path, pool: Path, mixture: dict[str, Any], seed: int) -> None:
+        self.rng = np.random.default_rng([seed, 3])
+        self.mixture = mixture
+        self.folder = pool
+        self.real = RealCrops(root, mixture["held_out_every"], held_out=False)
+        self.pools: dict[str, Pool] = {}
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Take in what the pool has got since."""
+        for source in SOURCES:
+            try:
+                self.pools[source] = open_pool(self.folder, source)
+            except FileNotFoundError:
+                continue
+        names = ["real", *self.pools]
+        shares = np.array([self.mixture[name] for name in names])
+        self.names, self.shares = names, shares / shares.sum()
+
+    def batch(self, size: int) -> list[tuple[Image, str]]:
+        """`size` degraded crops and their texts."""
+        sources = self.rng.choice(self.names, size, p=self.shares)
+        return [self.one(str(source)) for source in sources]
+
+    def one(self, source: str) -> tuple[Image, str]:
+        """A crop of this source."""
+        if source == "real":
+            picked = self.real.draw(self.rng, self.mixture["home_share"])
+            crop, text = level(picked.image, jitter(picked.corners, self.rng)), picked.text
+        else:
+            crop, text = self.pools[source].draw(self.rng)
+        return degrade(another_view(crop, self.rng), self.rng), text
