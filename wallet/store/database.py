@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from wallet.errors import DurabilityTooLow, InvalidFact, SchemaMissing
 from wallet.guards import creating as _guards  # noqa: F401  the triggers come with the tables
+from wallet.store.batching import GroupCommit
 from wallet.tables import metadata
 
 T = TypeVar("T")
@@ -67,24 +67,22 @@ def _unstorable_text() -> Iterator[None]:
 
 
 class Store:
-    """Runs use cases against one database, each in one transaction.
+    """Runs use cases against one database, each whole or not at all.
 
-    On SQLite writers of this process queue on a lock, so that none of them fails with "database is locked".
+    On SQLite all writes of this process go through one writer, which commits those that wait together.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._writers = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._writer = GroupCommit(engine) if engine.dialect.name == "sqlite" else None
 
     def write(self, use_case: Callable[[Connection], T]) -> T:
-        """What `use_case` returns, once its transaction is on disk. It may run again after a deadlock."""
-        if self._writers is None:
-            with _unstorable_text():
-                return self._write_with_row_locks(use_case)
-        with self._writers, self.engine.connect() as connection:
-            connection = connection.execution_options(platepay_writes=True)
-            with connection.begin():
-                return use_case(connection)
+        """What `use_case` returns, once its transaction is on disk. It may run again: only rows may count."""
+        if self._writer is not None:
+            answer: T = self._writer.write(use_case)
+            return answer
+        with _unstorable_text():
+            return self._write_with_row_locks(use_case)
 
     def _write_with_row_locks(self, use_case: Callable[[Connection], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -102,13 +100,15 @@ class Store:
         snapshot: all its statements see the same moment (on SQLite they always do).
         """
         with self.engine.connect() as connection:
-            if snapshot and self._writers is None:
+            if snapshot and self._writer is None:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with _unstorable_text(), connection.begin():
                 return query(connection)
 
     def close(self) -> None:
-        """Gives every pooled connection back."""
+        """Ends the writer, then gives every pooled connection back."""
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
 
 

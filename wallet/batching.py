@@ -1,0 +1,119 @@
+"""Many callers, one commit: a lane runs jobs in batches.
+
+A batch is whatever queued while the last one ran. There is no timer: a lone job runs at once, and the busier
+the lane, the larger its batches.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+Job = TypeVar("Job")
+
+# A lane without work for so long gives its thread back; the next job starts another.
+IDLE_S = 2.0
+
+
+class LaneClosed(RuntimeError):  # noqa: N818
+    """A job came after the lane was closed: nothing of it was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job's answer, on disk."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job's error; nothing of it is on disk."""
+
+    error: BaseException
+
+
+Outcome = Done | Failed
+
+
+class Lane(Generic[Job]):
+    """Runs jobs one batch after the other on a thread of its own, in the order they came.
+
+    work: what a batch comes to, one outcome a job, in order, once all of it is on disk. It must not raise:
+    where it does, every job of the batch gets that error and the lane goes on.
+    """
+
+    def __init__(self, name: str, work: Callable[[Sequence[Job]], Sequence[Outcome]], most: int) -> None:
+        self._name = name
+        self._work = work
+        self._most = most
+        self._queue: deque[tuple[Job, Future[Any]]] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def submit(self, job: Job) -> Future[Any]:
+        """The job's answer to come. Cancelled before its batch begins, the job is never done.
+
+        Raises LaneClosed, and RuntimeError for a job that comes from a job of this lane.
+        """
+        answer: Future[Any] = Future()
+        with self._changed:
+            if self._is_closed:
+                raise LaneClosed(f"{self._name} is closed")
+            if threading.current_thread() is self._thread:
+                raise RuntimeError(f"a job of {self._name} gave it another one; it would wait for itself")
+            self._queue.append((job, answer))
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            else:
+                self._changed.notify()
+        return answer
+
+    def close(self) -> None:
+        """Does what is queued, then ends; later jobs are refused."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            self._do(batch)
+
+    def _next_batch(self) -> list[tuple[Job, Future[Any]]]:
+        """Jobs that nobody has cancelled; none where the thread shall end."""
+        batch: list[tuple[Job, Future[Any]]] = []
+        while not batch:
+            with self._changed:
+                while not self._queue:
+                    if self._is_closed or not self._changed.wait(IDLE_S):
+                        if self._queue:
+                            continue
+                        # Said under the lock: a job that comes from now on starts another thread.
+                        self._thread = None
+                        return []
+                waiting = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
+            batch = [item for item in waiting if item[1].set_running_or_notify_cancel()]
+        return batch
+
+    def _do(self, batch: Sequence[tuple[Job, Future[Any]]]) -> None:
+        try:
+            outcomes = self._work([job for job, _ in batch])
+            if len(outcomes) != len(batch):
+                raise RuntimeError(f"{self._name}: {len(batch)} jobs got {len(outcomes)} answers")
+        except BaseException as error:  # noqa: BLE001  handed to every caller that waits for this batch
+            outcomes = [Failed(error)] * len(batch)
+        for (_, answer), outcome in zip(batch, outcomes, strict=True):
+            match outcome:
+                case Done(value):
+                    answer.set_result(value)
+                case Failed(reason):
+                    answer.set_exception(reason)
