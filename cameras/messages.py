@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable
@@ -25,10 +26,15 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ModelNames:
-    """The SHA-256 of the networks that read, in lower-case hex."""
+    """The SHA-256 of the networks that read, in lower-case hex; reader: of both by `named_together`."""
 
     detector: str
     reader: str
+
+
+def named_together(*sha256s: str) -> str:
+    """One SHA-256 for several files that worked together: of their own, in hex, one a line."""
+    return hashlib.sha256("".join(f"{name}\n" for name in sha256s).encode()).hexdigest()
 
 
 def rfc3339(moment: datetime) -> str:

@@ -35,6 +35,9 @@ OPEN_LIMIT = 4096
 class Pipeline(Protocol):
     """What turns frames into events; vision.pipeline.PlateReaderPipeline."""
 
+    @property
+    def unread(self) -> int: ...
+
     def process(self, frame: Frame) -> list[Event]: ...
 
     def flush(self) -> list[Event]: ...
@@ -44,12 +47,14 @@ class Pipeline(Protocol):
 class WatchReport:
     """What a watch did. failures: times the pipeline raised. lost: events that could not be kept.
 
+    unread: plates that came and went and could not be read.
     undelivered: True where messages were still waiting for the service at the end.
     """
 
     frames: int = 0
     sightings: int = 0
     departures: int = 0
+    unread: int = 0
     failures: int = 0
     sink_failures: int = 0
     lost: int = 0
@@ -147,7 +152,12 @@ class Watcher:
             "the sink could not be flushed", lambda: arrived.append(self._sink.flush(flush_timeout_s))
         )
         undelivered = arrived != [True] or bool(self._pending)
-        self.report = replace(self.report, undelivered=undelivered, stats=self.source.stats)
+        self.report = replace(
+            self.report,
+            undelivered=undelivered,
+            stats=self.source.stats,
+            unread=self._pipeline.unread,
+        )
 
     def _take(self) -> None:
         frame = self._frame = self.source.read(READ_STEP_S)

@@ -31,6 +31,8 @@ LEAST_NOVELTY = 0.05
 # How far the errors of different looks at one plate go together; on degraded real plates, six views each, 0.3
 # made what called itself sure wrong four times too often.
 SHARED_ERROR = 0.5
+# A look that both readers have read counts as so many that only the first has.
+BOTH_WEIGHT = 4.0
 # Chance that a reading is about something else altogether, spread over all characters.
 MISLED = 0.01
 CHARACTERS = 34
@@ -45,12 +47,22 @@ class Look:
 
     weight: 0 to 1, its quality. novelty: 0 to 1, how much it differs from the looks before it.
     thumb: the crop, small, grey, centred and of length 1.
+    crop: what was read, while a second reader may still be asked; rows: how many rows it may have.
+    by_both: `plate` is what both readers say.
     """
 
     plate: PlateText
     weight: float
     novelty: float
     thumb: Thumb
+    crop: Image | None = None
+    rows: tuple[int, ...] = (1,)
+    by_both: bool = False
+
+    @property
+    def worth(self) -> float:
+        """How much it counts for in the pool."""
+        return self.weight * self.novelty * (BOTH_WEIGHT if self.by_both else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +156,7 @@ def agree(looks: Sequence[Look]) -> Consensus:
 
 def shares_of(looks: Sequence[Look]) -> list[float]:
     """How much each look counts, summing to 1."""
-    weights = [look.weight * look.novelty for look in looks]
+    weights = [look.worth for look in looks]
     total = sum(weights)
     return [weight / total for weight in weights]
 

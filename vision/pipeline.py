@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from vision.consensus import thumb_of
+from vision.ensemble import combine
+from vision.motion import MotionGate
 from vision.picture import Detector, PictureReading, Reader, read_crop, read_picture
 from vision.quality import quality
 from vision.rectify import edges, level, possible_rows
 from vision.sightings import Rules, Stays
+from vision.stay import SecondReader
 from vision.track import Tracker
 from vision.types import (
     Corners,
@@ -53,6 +57,7 @@ class PipelineOptions:
     dwell_s: how long a plate must stand. decide_within_s: after so long it is decided, sure or not.
     reentry_s: a plate back within this time never left. forget_s: how long a track survives unseen.
     reread_s: how often a plate is read again once its sighting is out.
+    look_every_s: how often plates are looked for where nothing moves; 0 looks at every frame.
     """
 
     zones: tuple[Zone, ...] = ()
@@ -63,6 +68,7 @@ class PipelineOptions:
     reentry_s: float = 45.0
     forget_s: float = 3.0
     reread_s: float = 2.0
+    look_every_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveTrack:
-    """A plate before the camera now, for drawing. wrong_ppm: a million where nothing could be read yet."""
+    """A plate before the camera now. wrong_ppm: a million where nothing could be read yet."""
 
     track: int
     corners: Corners
@@ -94,6 +100,7 @@ class PlateReaderPipeline:
         detector: Detector,
         reader: Reader,
         stopwatch: Stopwatch | None = None,
+        second_reader: Reader | None = None,
     ) -> None:
         self.options = options
         self._detector = detector
@@ -110,14 +117,29 @@ class PlateReaderPipeline:
                 reentry_s=options.reentry_s,
                 forget_s=forget_s,
                 sure_ppm=options.sure_ppm,
-            )
+            ),
+            self._second(second_reader),
         )
+        self._gate = MotionGate(options.zones, options.look_every_s)
+        self._detections: list[Detection] = []
         self._read_at: dict[int, datetime] = {}
         self._visible: list[int] = []
 
+    @property
+    def unread(self) -> int:
+        """How many plates have come and gone that were plates for certain and could not be read."""
+        return self._stays.unread
+
     def process(self, frame: Frame) -> list[Event]:
         """What has become certain with this frame. Frames come in the order they were captured."""
+        if not self._must_look(frame):
+            # Nothing has moved: what was there is there, where it was.
+            still: list[Reading | None] = [None] * len(self._detections)
+            return self._timed("track", lambda: self._follow(frame, self._detections, still))
         detections = self._timed("detect", lambda: self._detector.detect(frame.image))
+        if len(detections) < len(self._detections):
+            self._gate.stir(frame.captured_at)
+        self._detections = detections
         known = self._tracker.certain(frame.captured_at, detections)
         readings = [
             self._read(frame, detection) if self._is_worth_reading(track, frame, detection) else None
@@ -131,33 +153,52 @@ class PlateReaderPipeline:
         return self._stays.flush()
 
     def live_tracks(self) -> list[LiveTrack]:
-        """The plates in the last frame."""
+        """The plates in the last frame: what was read, or else seen so often and surely that it is one."""
         live = []
         for track in self._visible:
             stay = self._stays.stay_of(track)
-            said = stay.consensus if stay is not None else None
-            if stay is not None:
-                text, wrong_ppm = (said.text, said.wrong_ppm) if said is not None else (None, 1_000_000)
-                live.append(
-                    LiveTrack(
-                        stay.number, stay.corners, text, wrong_ppm, stay.zone, stay.sighting is not None
-                    )
-                )
+            if stay is not None and stay.is_plate(self.options.min_looks):
+                wrong_ppm = stay.consensus.wrong_ppm if stay.consensus is not None else 1_000_000
+                is_decided = stay.sighting is not None
+                live.append(LiveTrack(stay.number, stay.corners, stay.text, wrong_ppm, stay.zone, is_decided))
         return live
+
+    def _must_look(self, frame: Frame) -> bool:
+        if self.options.look_every_s <= 0:
+            return True
+        is_open = any(self._is_undecided(track) for track in self._visible)
+        return self._timed(
+            "gate", lambda: self._gate.must_look(frame.image, frame.captured_at, is_wanted=is_open)
+        )
+
+    def _is_undecided(self, track: int) -> bool:
+        """Whether more looks at the track may decide it."""
+        stay = self._stays.stay_of(track)
+        return stay is not None and stay.counted_at is not None and not self._stays.is_settled(track)
 
     def _follow(
         self, frame: Frame, detections: list[Detection], readings: list[Reading | None]
     ) -> list[Event]:
         at = frame.captured_at
         plates = [reading.plate if reading is not None else None for reading in readings]
-        self._visible = self._tracker.update(at, detections, plates)
-        for track, detection, reading in zip(self._visible, detections, readings, strict=True):
+        thumbs = [thumb_of(reading.crop) if reading is not None else None for reading in readings]
+        self._visible = self._tracker.update(at, detections, plates, thumbs)
+        seen = zip(self._visible, detections, readings, thumbs, strict=True)
+        for track, detection, reading, thumb in seen:
             if reading is not None:
                 self._read_at[track] = at
-            self._stays.observe(track, frame, detection.corners, reading)
+            self._stays.observe(track, frame, detection, reading, thumb)
         for track in self._tracker.forget(at):
             self._read_at.pop(track, None)
         return self._stays.advance(at, self._visible)
+
+    def _second(self, reader: Reader | None) -> SecondReader | None:
+        """Both readers' reading of a crop that the first has read; None without a second one."""
+        if reader is None:
+            return None
+        return lambda plate, crop, rows: combine(
+            plate, self._timed("second", lambda: reader.read(crop, rows))
+        )
 
     def _is_worth_reading(self, track: int | None, frame: Frame, detection: Detection) -> bool:
         """Whether a plate must be read now.
@@ -192,7 +233,15 @@ class PlateReaderPipeline:
 
 
 def build_pipeline(
-    options: PipelineOptions, detector: Detector, reader: Reader, stopwatch: Stopwatch | None = None
+    options: PipelineOptions,
+    detector: Detector,
+    reader: Reader,
+    stopwatch: Stopwatch | None = None,
+    *,
+    second_reader: Reader | None = None,
 ) -> PlateReaderPipeline:
-    """A pipeline for one camera; it shares nothing with others but the detector and the reader handed in."""
-    return PlateReaderPipeline(options, detector, reader, stopwatch)
+    """A pipeline for one camera; it shares nothing with others but the networks handed in.
+
+    reader: reads every look. second_reader: reads the best looks of each plate before it is decided.
+    """
+    return PlateReaderPipeline(options, detector, reader, stopwatch, second_reader)

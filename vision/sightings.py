@@ -7,34 +7,37 @@ sighting, once, and after that only its departure.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
-from vision.consensus import Consensus, Look, agree, novelty, thumb_of
-from vision.rectify import edges
-from vision.track import edit_distance
-from vision.types import Corners, Departure, Event, Frame, Image, Position, Reading, Sighting, Zone
+from vision.consensus import Thumb, agree
+from vision.stay import (
+    MOST_LOOKS,
+    SURELY_A_PLATE,
+    SecondReader,
+    Stay,
+    add_look,
+    ask_second,
+    is_near,
+    keep_picture,
+    likeness,
+    looks_like,
+    note_neighbours,
+)
+from vision.types import Corners, Departure, Detection, Event, Frame, Reading, Sighting, Zone
 from vision.zones import Rest, zone_at
 
-Point = npt.NDArray[np.float64]
-
-# More looks than these add nothing but time, and more that could not be read add nothing at all.
-MOST_LOOKS = 48
-MOST_UNREAD = 4
-# How many texts of a stay keep their best picture until it is decided.
-MOST_PICTURES = 3
-# What cannot be read is worth reporting only if the detector is so sure that it is a plate.
-SURELY_A_PLATE = 0.6
-# A reading that is not sure is of the stay before it if it is so near (plate widths) and differs in so few.
-NEAR_WIDTHS = 3.0
-FEW_CHARACTERS = 2
+# The second reader reads so many looks as soon as they are enough to decide by, and more at the last moment.
+SECOND_LOOKS, MOST_SECOND_LOOKS = 3, 5
 # How likely two readings must be of one plate, position by position together, to be taken as one.
 COMPATIBLE = 0.05
+# A plate has come to rest in no fewer frames than this: with very few a second, two prove nothing.
+LEAST_AT_REST = 3
+# A car that moves in a zone may take so many times as long until it is decided.
+PATIENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +53,18 @@ class Rules:
     sure_ppm: int
 
 
-@dataclass(slots=True, eq=False)
-class Stay:
-    """A plate's presence before the camera. Changed by its `Stays` only.
+class Stays:
+    """All stays before one camera, from tracked plates to events.
 
-    number: of its first track. counted_at: when it was first seen where looks count, or None.
-    readings: how often it was read there; looks: what counts of it.
+    second: another reader, asked about the best looks; without it the first reader decides alone.
+    unread: how many plates have left that could not be read.
     """
 
-    number: int
-    camera: str
-    first_seen_at: datetime
-    seen_at: datetime
-    corners: Corners
-    rest: Rest
-    zone: str | None = None
-    counted_at: datetime | None = None
-    readings: int = 0
-    looks: list[Look] = field(default_factory=list)
-    pictures: dict[str | None, tuple[float, Reading, Image]] = field(default_factory=dict)
-    zone_seconds: dict[str, float] = field(default_factory=dict)
-    consensus: Consensus | None = None
-    sighting: Sighting | None = None
-
-    @property
-    def centre(self) -> Point:
-        """The middle of the plate where it was last seen, pixels."""
-        return np.asarray(self.corners.mean(axis=0), np.float64)
-
-    @property
-    def width(self) -> float:
-        """Its width there, pixels."""
-        return edges(self.corners)[0]
-
-
-class Stays:
-    """All stays before one camera, from tracked plates to events."""
-
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, second: SecondReader | None = None) -> None:
         self.rules = rules
         self.stays: dict[int, Stay] = {}
+        self.unread = 0
+        self._second = second
         self._of_track: dict[int, int] = {}
 
     def is_settled(self, track: int) -> bool:
@@ -97,34 +72,37 @@ class Stays:
         stay = self.stay_of(track)
         return stay is not None and (stay.sighting is not None or stay.readings >= MOST_LOOKS)
 
-    def observe(self, track: int, frame: Frame, corners: Corners, reading: Reading | None) -> None:
-        """Take in a tracked plate in a frame; reading: None where it was not read."""
-        stay = self.stay_of(track) or self._begin(track, frame, corners)
+    def observe(
+        self, track: int, frame: Frame, detection: Detection, reading: Reading | None, thumb: Thumb | None
+    ) -> None:
+        """Take in a tracked plate in a frame; reading, thumb: None where it was not read."""
+        stay = self.stay_of(track) or self._begin(track, frame, detection.corners)
         size = (frame.image.shape[1], frame.image.shape[0])
-        zone = zone_at(corners, size, self.rules.zones)
+        zone = zone_at(detection.corners, size, self.rules.zones)
         at = frame.captured_at
-        if zone is not None and zone == stay.zone:
-            passed_s = (at - stay.seen_at).total_seconds()
-            stay.zone_seconds[zone] = stay.zone_seconds.get(zone, 0.0) + passed_s
-        stay.zone, stay.corners, stay.seen_at = zone, corners, at
-        stay.rest.see(stay.centre, stay.width, at)
+        passed_s = (at - stay.seen_at).total_seconds()
+        stay.see(detection.corners, detection.score, at)
+        if zone is not None and zone == stay.zone and stay.rest.since < at:
+            stay.stood_s[zone] = stay.stood_s.get(zone, 0.0) + passed_s
+        stay.zone = zone
         if zone is None and self.rules.zones:
             return
         stay.counted_at = stay.counted_at or at
-        if reading is not None and stay.sighting is None:
-            add_look(stay, reading, frame.image)
+        if reading is not None and thumb is not None and stay.sighting is None:
+            add_look(stay, reading, thumb, frame.image)
             self._join(stay)
 
     def advance(self, now: datetime, visible: Sequence[int]) -> list[Event]:
         """The events due at `now`. visible: the tracks in the frame of that time."""
-        shown = {stay.number for track in visible if (stay := self.stay_of(track)) is not None}
+        shown = {stay.number: stay for track in visible if (stay := self.stay_of(track)) is not None}
+        note_neighbours(list(shown.values()))
         events: list[Event] = []
         for stay in list(self.stays.values()):
             is_visible = stay.number in shown
             gone_s = (now - stay.seen_at).total_seconds()
-            is_due = stay.sighting is None and self._is_due(stay, now, is_visible, gone_s)
-            if is_due and not self._absorb(stay) and (sighting := self._decide(stay)) is not None:
-                events.append(sighting)
+            if stay.sighting is None and self._is_due_after_all(stay, now, is_visible, gone_s):
+                sighting = self._decide(stay) if not self._absorb(stay) else None
+                events += [sighting] if sighting is not None else []
             if stay.number in self.stays and not is_visible and gone_s >= self.rules.reentry_s:
                 events += self._close(stay)
         return events
@@ -133,6 +111,8 @@ class Stays:
         """The stream is over: decide what is open, and everybody has left."""
         events: list[Event] = []
         for stay in list(self.stays.values()):
+            if stay.sighting is None:
+                self._ask_second(stay, MOST_SECOND_LOOKS)
             if stay.sighting is None and not self._absorb(stay) and self._is_worth(stay):
                 sighting = self._decide(stay)
                 events += [sighting] if sighting is not None else []
@@ -155,6 +135,8 @@ class Stays:
     def _close(self, stay: Stay) -> list[Event]:
         del self.stays[stay.number]
         self._of_track = {t: n for t, n in self._of_track.items() if n != stay.number}
+        if stay.sighting is None and stay.text is None and stay.is_plate(self.rules.min_looks):
+            self.unread += 1
         return [Departure(stay.number, stay.seen_at)] if stay.sighting is not None else []
 
     def _is_sure(self, stay: Stay) -> bool:
@@ -174,10 +156,45 @@ class Stays:
             return True
         if stay.consensus.text is not None:
             return stay.readings >= 2
-        stood_s = (stay.seen_at - stay.rest.since).total_seconds()
-        if max(reading.detection.score for _, reading, _ in stay.pictures.values()) < SURELY_A_PLATE:
+        if stay.is_attachment or stay.surest < SURELY_A_PLATE:
             return False
+        stood_s = (stay.seen_at - stay.rest.since).total_seconds()
         return stay.readings > self.rules.min_looks and stood_s >= self.rules.decide_within_s
+
+    def _is_due_after_all(self, stay: Stay, now: datetime, is_visible: bool, gone_s: float) -> bool:
+        """Whether it is to be decided now, by what both readers say where there are two.
+
+        The second reader is asked before anything is final, and when the first would have decided by now
+        but is not sure.
+        """
+        is_due = self._is_due(stay, now, is_visible, gone_s)
+        if self._second is None:
+            return is_due
+        if is_due:
+            is_last = not is_visible or not self._is_sure(stay)
+            has_asked = self._ask_second(stay, MOST_SECOND_LOOKS if is_last else SECOND_LOOKS)
+        else:
+            has_asked = self._is_waiting(stay, now, is_visible) and self._ask_second(stay, SECOND_LOOKS)
+        return self._is_due(stay, now, is_visible, gone_s) if has_asked else is_due
+
+    def _ask_second(self, stay: Stay, most: int) -> bool:
+        """Have the second reader read the best looks, no more than `most` in all; whether it did."""
+        has_asked = False
+        if self._second is not None and stay.counted_at is not None:
+            while stay.second_readings < most and ask_second(stay, self._second):
+                has_asked = True
+        return has_asked
+
+    def _is_waiting(self, stay: Stay, now: datetime, is_visible: bool) -> bool:
+        """Whether only certainty is missing: it stands where it counts and was read often enough."""
+        return is_visible and stay.readings >= self.rules.min_looks and self._has_stood(stay, now)
+
+    def _has_stood(self, stay: Stay, now: datetime) -> bool:
+        """Whether it has come to rest where it counts."""
+        if stay.counted_at is None or (stay.zone is None and self.rules.zones):
+            return False
+        stood_s = (now - max(stay.rest.since, stay.counted_at)).total_seconds()
+        return stood_s >= self.rules.dwell_s and stay.rest.frames >= LEAST_AT_REST
 
     def _is_due(self, stay: Stay, now: datetime, is_visible: bool, gone_s: float) -> bool:
         if stay.counted_at is None or not self._is_worth(stay):
@@ -186,11 +203,11 @@ class Stays:
             # A plate that is not sure yet may come back from behind another car and become so.
             patience_s = self.rules.forget_s if self._is_sure(stay) else self.rules.decide_within_s
             return gone_s > max(patience_s, self.rules.forget_s)
-        if (now - stay.counted_at).total_seconds() >= self.rules.decide_within_s:
+        # One that still moves, or is in no zone, may yet come to stand at a pump.
+        patience = 1 if self._has_stood(stay, now) or not self.rules.zones else PATIENCE
+        if (now - stay.counted_at).total_seconds() >= patience * self.rules.decide_within_s:
             return True
-        is_there = stay.zone is not None or not self.rules.zones
-        stood_s = (now - max(stay.rest.since, stay.counted_at)).total_seconds()
-        return is_there and stood_s >= self.rules.dwell_s and self._is_sure(stay)
+        return self._has_stood(stay, now) and self._is_sure(stay)
 
     def _decide(self, stay: Stay) -> Sighting | None:
         """The sighting of the stay, now final."""
@@ -198,7 +215,9 @@ class Stays:
         if said is None or stay.counted_at is None:
             return None
         _, best, image = stay.pictures.get(said.text) or max(stay.pictures.values(), key=lambda x: x[0])
-        zone = stay.zone or max(stay.zone_seconds, key=lambda z: stay.zone_seconds[z], default=None)
+        # Only where it stood: a car on its way to another pump drives through zones.
+        stood = {zone: s for zone, s in stay.stood_s.items() if s >= self.rules.dwell_s}
+        zone = stay.zone if stay.zone in stood else max(stood, key=lambda z: stood[z], default=None)
         stay.sighting = Sighting(
             track=stay.number,
             camera=stay.camera,
@@ -269,6 +288,11 @@ class Stays:
         if later.seen_at > earlier.seen_at:
             earlier.seen_at, earlier.corners, earlier.zone = later.seen_at, later.corners, later.zone
             earlier.rest = later.rest
+        earlier.seen += later.seen
+        earlier.score_sum += later.score_sum
+        earlier.surest = max(earlier.surest, later.surest)
+        earlier.widest = max(earlier.widest, later.widest)
+        earlier.beside += later.beside
         if earlier.sighting is None:
             earlier.counted_at = earlier.counted_at or later.counted_at
             earlier.readings += later.readings
@@ -276,49 +300,3 @@ class Stays:
             earlier.consensus = agree(earlier.looks) if earlier.looks else None
             for text, picture in later.pictures.items():
                 keep_picture(earlier.pictures, text, picture)
-
-
-def add_look(stay: Stay, reading: Reading, image: Image) -> None:
-    """Take one more reading into the stay's consensus and keep its picture if it is a good one."""
-    stay.readings += 1
-    unread = sum(look.plate.text is None for look in stay.looks)
-    has_room = unread < MOST_UNREAD if reading.plate.text is None else len(stay.looks) - unread < MOST_LOOKS
-    if has_room:
-        thumb = thumb_of(reading.crop)
-        stay.looks.append(Look(reading.plate, reading.quality, novelty(thumb, stay.looks), thumb))
-        stay.consensus = agree(stay.looks)
-    worth = reading.quality * (0.1 + reading.plate.confidence)
-    keep_picture(stay.pictures, reading.plate.text, (worth, reading, image))
-
-
-def keep_picture(
-    pictures: dict[str | None, tuple[float, Reading, Image]],
-    text: str | None,
-    picture: tuple[float, Reading, Image],
-) -> None:
-    """Keep the best picture of each text, and of few texts; changes `pictures`."""
-    if text not in pictures or picture[0] > pictures[text][0]:
-        pictures[text] = picture
-    if len(pictures) > MOST_PICTURES:
-        del pictures[min(pictures, key=lambda t: pictures[t][0])]
-
-
-def is_near(earlier: Stay, later: Stay) -> bool:
-    """Whether the later plate is about where the earlier one was last seen."""
-    distance = float(np.linalg.norm(earlier.centre - later.centre))
-    return distance <= NEAR_WIDTHS * max(earlier.width, later.width)
-
-
-def looks_like(known: str | None, unsure: str | None) -> bool:
-    """Whether an unsure text may be a bad reading of a known one; nothing read may be anything."""
-    return known is None or unsure is None or edit_distance(known, unsure) <= FEW_CHARACTERS
-
-
-def likeness(a: Sequence[Position], b: Sequence[Position]) -> float:
-    """Chance that two readings, each right as often as it says, are of one text."""
-    if len(a) != len(b):
-        return 0.0
-    return math.prod(
-        sum(p * other.get(c, 0.0) for c, p in position)
-        for position, other in zip(a, (dict(x) for x in b), strict=True)
-    )

@@ -1,7 +1,9 @@
-"""Follows plates from frame to frame of one camera, by place and by text.
+"""Follows plates from frame to frame of one camera, by place, motion, text and looks.
 
-Place alone swaps two cars that pass each other; text alone loses a plate for one bad reading. A track takes
-the detection that is near where it should be now and does not read as another plate.
+Place alone swaps two cars that pass each other; text alone loses a plate for one bad reading, and has
+nothing to say of a plate that cannot be read. A track takes the detection that is near where it should be
+now and does not read as another plate. A plate out of sight for a moment may come back further away, but
+then it must read or look like the one that was lost.
 """
 
 from __future__ import annotations
@@ -19,20 +21,29 @@ from vision.rectify import edges
 from vision.types import Corners, Detection, PlateText
 
 Point = npt.NDArray[np.float64]
+Thumb = npt.NDArray[np.float32]
 
-# A detection may lie this many plate widths from where the track should be, more for each second unseen.
-REACH = 1.0
+# A detection may lie this many plate widths from where the track should be; the first step of a new track,
+# whose motion is not known yet, may be longer.
+REACH, FIRST_REACH = 1.0, 2.2
+# A plate out of sight for longer than this may have stopped, turned or sped up; it may then be further off,
+# up to so many widths where it reads or looks the same, and no further than REACH where not.
+LOST_S = 0.7
+REACH_PER_S, LONGEST_REACH = 2.0, 5.0
+# A track is carried on along its motion for so long, with half its speed after that.
+CARRIED_S = 0.7
 # Nearer than this, and with no other plate about, the text need not be looked at.
 NEAR = 0.5
-REACH_PER_S = 2.0
-LONGEST_REACH = 5.0
 # Two frames show one plate in sizes no further apart (natural logarithm), more for each second unseen.
-SIZE_CHANGE, SIZE_CHANGE_PER_S = 0.5, 0.3
-# What a wholly different text costs, in plate widths.
-TEXT_COST = 3.0
+SIZE_CHANGE, SIZE_CHANGE_PER_S, MOST_SIZE_CHANGE = 0.5, 0.3, 1.0
+# What a wholly different text costs, and a wholly different look, in plate widths.
+TEXT_COST, LOOK_COST = 3.0, 0.5
 # Two texts are of different plates when both are at least so sure and share at most so many characters.
 SURE_TEXT = 0.5
 SAME_SHARE = 0.75
+# Correlation of two small pictures: above the first it is the same plate, below the second it is not. In
+# between nothing is known: other plates of one colour reach 0.75, a moving one's next frame falls to 0.3.
+SAME_LOOK, OTHER_LOOK = 0.8, 0.0
 VELOCITY_MEMORY = 0.6
 
 
@@ -40,7 +51,8 @@ VELOCITY_MEMORY = 0.6
 class Track:
     """One plate followed through the frames. Changed by its tracker only.
 
-    centre, velocity: pixels and pixels a second. texts: how much confidence each text has gathered.
+    centre, velocity: pixels and pixels a second. seen: in how many frames. texts: how much confidence each
+    text has gathered. thumb: how it looked when it was last read.
     """
 
     number: int
@@ -49,8 +61,10 @@ class Track:
     velocity: Point
     width: float
     seen_at: datetime
+    seen: int = 1
     texts: dict[str, float] = field(default_factory=dict)
     surest: float = 0.0
+    thumb: Thumb | None = None
 
     @property
     def text(self) -> str | None:
@@ -59,7 +73,26 @@ class Track:
 
     def expected(self, at: datetime) -> Point:
         """Where the centre should be now; a track long unseen is not carried on for ever."""
-        return self.centre + self.velocity * min((at - self.seen_at).total_seconds(), 0.5)
+        return self.centre + self.velocity * min((at - self.seen_at).total_seconds(), CARRIED_S)
+
+    def is_other_text(self, plate: PlateText | None) -> bool:
+        """Whether `plate` surely reads as another plate than this one."""
+        if plate is None or plate.text is None or self.text is None:
+            return False
+        is_sure = plate.confidence >= SURE_TEXT and self.surest >= SURE_TEXT
+        return is_sure and similarity(plate.text, self.text) <= SAME_SHARE
+
+    def is_alike(self, plate: PlateText | None, thumb: Thumb | None) -> bool:
+        """Whether it reads, or where nothing can be read looks, like this one."""
+        if plate is not None and plate.text is not None and self.text is not None:
+            return similarity(plate.text, self.text) > SAME_SHARE
+        return self.look_like(thumb) >= SAME_LOOK
+
+    def look_like(self, thumb: Thumb | None) -> float:
+        """Correlation with how this plate looked, or in between where that is not known."""
+        if thumb is None or self.thumb is None:
+            return (SAME_LOOK + OTHER_LOOK) / 2
+        return float(self.thumb @ thumb)
 
 
 class Tracker:
@@ -88,17 +121,24 @@ class Tracker:
         return sure
 
     def update(
-        self, at: datetime, detections: Sequence[Detection], plates: Sequence[PlateText | None]
+        self,
+        at: datetime,
+        detections: Sequence[Detection],
+        plates: Sequence[PlateText | None],
+        thumbs: Sequence[Thumb | None] = (),
     ) -> list[int]:
         """The track number of each detection; new tracks begin where none fits.
 
         at: time of the frame. plates: what was read of each detection, None where it was not read.
+        thumbs: how each looked (`consensus.thumb_of`); without any, looks do not count.
         """
+        looks = [*thumbs] or [None] * len(detections)
+        seen = list(zip(detections, plates, looks, strict=True))
         pairs = sorted(
             (cost, number, i)
-            for i, (detection, plate) in enumerate(zip(detections, plates, strict=True))
+            for i, (detection, plate, thumb) in enumerate(seen)
             for number, track in self.tracks.items()
-            if (cost := self._cost(track, at, detection, plate)) < np.inf
+            if (cost := self._cost(track, at, detection, plate, thumb)) < np.inf
         )
         assigned: dict[int, int] = {}
         taken: set[int] = set()
@@ -106,10 +146,11 @@ class Tracker:
             if i not in assigned and number not in taken:
                 assigned[i] = number
                 taken.add(number)
-        for i, (detection, plate) in enumerate(zip(detections, plates, strict=True)):
-            if i not in assigned:
+        for i, (detection, plate, thumb) in enumerate(seen):
+            is_new = i not in assigned
+            if is_new:
                 assigned[i] = self._begin(at, detection)
-            self._follow(self.tracks[assigned[i]], at, detection, plate)
+            self._follow(self.tracks[assigned[i]], at, detection, plate, thumb, is_new=is_new)
         return [assigned[i] for i in range(len(detections))]
 
     def forget(self, at: datetime) -> list[int]:
@@ -123,21 +164,30 @@ class Tracker:
         """Distance in plate widths, or infinity where it cannot be the same plate."""
         unseen_s = (at - track.seen_at).total_seconds()
         width, _ = edges(detection.corners)
-        if abs(np.log(width / track.width)) > SIZE_CHANGE + SIZE_CHANGE_PER_S * unseen_s:
+        change = min(SIZE_CHANGE + SIZE_CHANGE_PER_S * unseen_s, MOST_SIZE_CHANGE)
+        if abs(np.log(width / track.width)) > change:
             return np.inf
         centre = detection.corners.mean(axis=0)
         away = min(np.linalg.norm(centre - track.expected(at)), np.linalg.norm(centre - track.centre))
         distance = float(away) / max(width, track.width)
-        return distance if distance < min(REACH + REACH_PER_S * unseen_s, LONGEST_REACH) else np.inf
+        nearest = FIRST_REACH if track.seen == 1 else REACH
+        return distance if distance < min(nearest + REACH_PER_S * unseen_s, LONGEST_REACH) else np.inf
 
-    def _cost(self, track: Track, at: datetime, detection: Detection, plate: PlateText | None) -> float:
+    def _cost(
+        self, track: Track, at: datetime, detection: Detection, plate: PlateText | None, thumb: Thumb | None
+    ) -> float:
         distance = self._distance(track, at, detection)
-        if distance == np.inf or plate is None or plate.text is None or track.text is None:
-            return distance
-        same = similarity(plate.text, track.text)
-        if same <= SAME_SHARE and plate.confidence >= SURE_TEXT and track.surest >= SURE_TEXT:
+        if distance == np.inf or track.is_other_text(plate):
             return np.inf
-        return distance + TEXT_COST * (1 - same)
+        look = track.look_like(thumb)
+        if (at - track.seen_at).total_seconds() > LOST_S:
+            is_elsewhere = distance >= REACH and not track.is_alike(plate, thumb)
+            if is_elsewhere or look < OTHER_LOOK:
+                return np.inf
+        cost = distance + LOOK_COST * (1 - look)
+        if plate is not None and plate.text is not None and track.text is not None:
+            cost += TEXT_COST * (1 - similarity(plate.text, track.text))
+        return cost
 
     def _begin(self, at: datetime, detection: Detection) -> int:
         number = next(self._numbers)
@@ -146,14 +196,27 @@ class Tracker:
         self.tracks[number] = Track(number, detection.corners, centre, np.zeros(2), width, at)
         return number
 
-    def _follow(self, track: Track, at: datetime, detection: Detection, plate: PlateText | None) -> None:
+    def _follow(
+        self,
+        track: Track,
+        at: datetime,
+        detection: Detection,
+        plate: PlateText | None,
+        thumb: Thumb | None,
+        *,
+        is_new: bool,
+    ) -> None:
         centre = detection.corners.mean(axis=0).astype(np.float64)
         passed_s = (at - track.seen_at).total_seconds()
         if passed_s > 0:
             moved = (centre - track.centre) / passed_s
-            track.velocity = VELOCITY_MEMORY * track.velocity + (1 - VELOCITY_MEMORY) * moved
+            memory = VELOCITY_MEMORY if track.seen > 1 else 0.0
+            track.velocity = memory * track.velocity + (1 - memory) * moved
+        if not is_new:
+            track.seen += 1
         track.centre, track.corners, track.seen_at = centre, detection.corners, at
         track.width, _ = edges(detection.corners)
+        track.thumb = thumb if thumb is not None else track.thumb
         if plate is not None and plate.text is not None:
             track.texts[plate.text] = track.texts.get(plate.text, 0.0) + plate.confidence
             track.surest = max(track.surest, plate.confidence)

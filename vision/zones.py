@@ -37,12 +37,14 @@ def holds(polygon: Sequence[tuple[float, float]], x: float, y: float) -> bool:
 
 @dataclass(slots=True)
 class Rest:
-    """Since when a plate has stood where it stands. Changed by `see`."""
+    """Since when, and in how many frames, a plate has stood where it stands. Changed by `see`."""
 
     anchor: Point
     since: datetime
+    frames: int = 0
 
     def see(self, centre: Point, width: float, at: datetime) -> None:
         """Take in the plate's middle and width (pixels) at a time; moving starts the rest anew."""
         if float(np.linalg.norm(centre - self.anchor)) > STILL_WIDTHS * width:
-            self.anchor, self.since = centre, at
+            self.anchor, self.since, self.frames = centre, at, 0
+        self.frames += 1

@@ -19,7 +19,7 @@ from cameras.config import CameraConfig
 from cameras.forecourt import zones
 from cameras.sinks import new_sighting_id
 from cameras.sources import open_source
-from vision.backends import load_detector, load_reader
+from vision.backends import load_detector, load_reader, load_second_reader
 from vision.pipeline import PipelineOptions, Stopwatch, build_pipeline
 from vision.types import Sighting, Zone
 from wallet.facts import ChannelPayment, Sale, SightingFact
@@ -28,7 +28,7 @@ from wallet.service import Wallet, open_wallet
 FRAMES = 300
 CARS = 60
 EVEN_PRIOR_PPM = 500_000
-ROUNDS = ("decode", "detect", "level", "read", "track", "match", "hold", "debit")
+ROUNDS = ("decode", "gate", "detect", "level", "read", "second", "track", "match", "hold", "debit")
 
 
 @dataclass(slots=True)
@@ -76,7 +76,13 @@ def _time_vision(film: Path, engine: str, times: StageTimes) -> list[Sighting]:
         zones=tuple(Zone(zone.name, zone.polygon) for zone in zones()), reentry_s=3.0, decide_within_s=5.0
     )
     stopwatch = Stopwatch(time.perf_counter, times.add)
-    pipeline = build_pipeline(options, load_detector(engine), load_reader(engine), stopwatch)
+    pipeline = build_pipeline(
+        options,
+        load_detector(engine),
+        load_reader(engine),
+        stopwatch,
+        second_reader=load_second_reader(engine),
+    )
     source = open_source(CameraConfig("bench", "bench", str(film)))
     sightings: list[Sighting] = []
     try:

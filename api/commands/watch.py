@@ -11,11 +11,18 @@ from pathlib import Path
 from types import FrameType
 
 from cameras.config import load_cameras
-from cameras.messages import ModelNames
+from cameras.messages import ModelNames, named_together
 from cameras.sinks import open_sink
 from cameras.watch import WatchReport, pipeline_options
 from cameras.watch import watch as watch_camera
-from vision.backends import DETECTOR, READER, load_detector, load_reader
+from vision.backends import (
+    DETECTOR,
+    READER,
+    SECOND_READER,
+    load_detector,
+    load_reader,
+    load_second_reader,
+)
 from vision.cards import open_weights
 from vision.pipeline import build_pipeline
 
@@ -34,8 +41,14 @@ def watch(cameras_file: Path, camera_name: str, engine: str) -> int:
         logging.getLogger(ours).setLevel(logging.INFO)
     cameras = load_cameras(cameras_file)
     camera = cameras.camera(camera_name)
-    pipeline = build_pipeline(pipeline_options(camera), load_detector(engine), load_reader(engine))
-    models = ModelNames(detector=open_weights(DETECTOR).sha256, reader=open_weights(READER).sha256)
+    pipeline = build_pipeline(
+        pipeline_options(camera),
+        load_detector(engine),
+        load_reader(engine),
+        second_reader=load_second_reader(engine),
+    )
+    readers = named_together(open_weights(READER).sha256, open_weights(SECOND_READER).sha256)
+    models = ModelNames(detector=open_weights(DETECTOR).sha256, reader=readers)
     folder = Path(os.environ.get(DATA_DIR_VARIABLE, "platepay-data"))
     sink = open_sink(camera, cameras.service, folder, models, sys.stdout)
     stop = _stop_on_signal()
@@ -62,5 +75,6 @@ def _summary(name: str, report: WatchReport) -> str:
     waiting = "; messages still wait in the spool and go out next time" if report.undelivered else ""
     return (
         f"camera {name}: {report.frames} frames, {report.sightings} sightings, "
-        f"{report.departures} departures, {report.stats.dropped} frames dropped{waiting}"
+        f"{report.departures} departures, {report.unread} plates gone unread, "
+        f"{report.stats.dropped} frames dropped{waiting}"
     )

@@ -12,7 +12,7 @@ from cameras.rtsp_server import RtspServer
 from cameras.simulator import rendered
 from cameras.watch import pipeline_options, watch
 from tests.cameras.fakes import START, camera
-from vision.backends import load_detector, load_reader
+from vision.backends import load_detector, load_reader, load_second_reader
 from vision.pipeline import build_pipeline
 
 REENTRY_S = 4.0
@@ -58,7 +58,9 @@ class Noting:
 def see(lane, stop, **values):
     """Everything the shipped networks see before this camera."""
     sink = Noting()
-    pipeline = build_pipeline(pipeline_options(lane), load_detector(), load_reader())
+    pipeline = build_pipeline(
+        pipeline_options(lane), load_detector(), load_reader(), second_reader=load_second_reader()
+    )
     watch(lane, pipeline, sink, stop, **values)
     return sink
 

@@ -44,6 +44,7 @@ class Scripted:
         self.events = events or {}
         self.last = list(last)
         self.seen = 0
+        self.unread = 2
 
     def process(self, frame):
         self.seen += 1
@@ -107,6 +108,7 @@ def test_sightings_and_departures_are_handed_on_in_order(film):
     ]  # fmt: skip
     assert (report.frames, report.sightings, report.departures) == (12, 3, 2)
     assert (report.failures, report.lost, report.undelivered) == (0, 0, False)
+    assert report.unread == 2
 
 
 def test_a_departure_of_a_track_never_sighted_is_no_message(film):
@@ -271,6 +273,7 @@ from cameras.watch import watch
 from pathlib import Path
 
 class Pipeline:
+    unread = 0
     def process(self, frame):
         return []
     def flush(self):

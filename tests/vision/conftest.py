@@ -134,9 +134,10 @@ class Camera:
             frame = Frame(image, START + timedelta(seconds=self._now), "lane-1", number)
             for event in self.pipeline.process(frame):
                 self.events.append((self._now, event))
-            for live in self.pipeline.live_tracks():
+            shown = [car for car in self.cars if car.place(self._now) is not None]
+            for live in self.pipeline.live_tracks() if shown else ():
                 centre = live.corners.mean(axis=0)
-                car = min(self._shown, key=lambda c: np.linalg.norm(c.place(self._now) - centre))
+                car = min(shown, key=lambda c: np.linalg.norm(c.place(self._now) - centre))
                 self.tracks.setdefault(car.text, set()).add(live.track)
         if until is None:
             for event in self.pipeline.flush():
