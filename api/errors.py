@@ -306,6 +306,15 @@ PROBLEMS: dict[type[Exception], Problem] = {
     wallet_errors.DeviceUnknown: Problem(
         _S.NOT_FOUND, "device_unknown", "No such device", "Check the id; `platepay device add` makes one."
     ),
+    wallet_errors.ChargeUnknown: Problem(
+        _S.NOT_FOUND, "charge_unknown", "No such charge", "Check the charge's id."
+    ),
+    wallet_errors.TransferUnknown: Problem(
+        _S.NOT_FOUND, "transfer_unknown", "No such transfer", "Send the line_id of a statement."
+    ),
+    wallet_errors.AdjustmentUnknown: Problem(
+        _S.NOT_FOUND, "adjustment_unknown", "No such adjustment", "Check the adjustment's id."
+    ),
     wallet_errors.KeyReused: Problem(
         _S.CONFLICT,
         "key_reused",

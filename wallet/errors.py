@@ -2,7 +2,7 @@
 
 WalletError
 ├── NotFound: AccountUnknown, VehicleUnknown, OrderUnknown, SightingUnknown, VisitUnknown, ReviewUnknown,
-│             OperatorUnknown, DeviceUnknown
+│             OperatorUnknown, DeviceUnknown, ChargeUnknown, TransferUnknown, AdjustmentUnknown
 ├── Conflict: KeyReused, PlateAlreadyBound, NameTaken
 ├── Invalid:  InvalidAmount, InvalidFact, SaleAmountMismatch
 └── Broken:   DurabilityTooLow, SchemaMissing
@@ -114,15 +114,45 @@ class DeviceUnknown(NotFound):
         self.device_id = device_id
 
 
+class ChargeUnknown(NotFound):
+    code = "charge_unknown"
+
+    def __init__(self, charge_id: str) -> None:
+        super().__init__(f"there is no charge {charge_id}")
+        self.charge_id = charge_id
+
+
+class TransferUnknown(NotFound):
+    code = "transfer_unknown"
+
+    def __init__(self, transfer_id: str) -> None:
+        super().__init__(f"there is no transfer {transfer_id}")
+        self.transfer_id = transfer_id
+
+
+class AdjustmentUnknown(NotFound):
+    code = "adjustment_unknown"
+
+    def __init__(self, adjustment_id: str) -> None:
+        super().__init__(f"there is no adjustment {adjustment_id}")
+        self.adjustment_id = adjustment_id
+
+
 class KeyReused(Conflict):
-    """The same name with another body: the first answer stands."""
+    """The same name with another body: the first answer stands. The other body's hash is written down."""
 
     code = "key_reused"
 
-    def __init__(self, scope: str, key: str) -> None:
+    def __init__(self, scope: str, key: str, body_hash: str) -> None:
         super().__init__(f"{scope} {key} was used before with another body; the first one stands")
         self.scope = scope
         self.key = key
+        self._body_hash = body_hash
+
+    @property
+    def body_hash(self) -> str:
+        """Hash of the body that was refused."""
+        return self._body_hash
 
 
 class PlateAlreadyBound(Conflict):

@@ -2,7 +2,8 @@
 
 A transfer is one row with two legs: the amount leaves one ledger account and enters another. A hold moves no
 money: it only makes part of a wallet unavailable. A capture uses the bonus first and the driver's own money
-last, because the principal is what can be paid back longest.
+last, because the principal is what can be paid back longest. A refund gives each part back in the proportion
+in which it was taken.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Part = Literal["principal", "bonus"]
-Kind = Literal["recharge", "bonus", "capture", "suspense"]
+Kind = Literal[
+    "recharge", "bonus", "capture", "suspense", "charge", "refund", "reversal", "adjustment", "fee"
+]
 
 SUSPENSE = "suspense"
 MARKETING = "marketing"
+ADJUSTMENT = "adjustment"
 
 
 def wallet_side(account_id: str, part: Part) -> str:
@@ -31,6 +35,11 @@ def clearing(channel: str) -> str:
 def revenue(station: str) -> str:
     """Ledger account of what a station has sold."""
     return f"revenue:{station}"
+
+
+def counterpart(part: Part) -> str:
+    """Ledger account against which a part is put right: marketing's for a bonus."""
+    return MARKETING if part == "bonus" else ADJUSTMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Transfer:
 
     name: chosen by whoever starts it, unique for ever.
     account_id, wallet_version, wallet_after_fen: the wallet it touches, its number there, and the total
-    afterwards.
+    afterwards. reverses_id: the transfer it takes back.
     """
 
     name: str
@@ -75,6 +84,7 @@ class Transfer:
     account_id: str | None = None
     wallet_version: int | None = None
     wallet_after_fen: int | None = None
+    reverses_id: str | None = None
 
     def __post_init__(self) -> None:
         if self.amount_fen <= 0:
@@ -108,22 +118,54 @@ def release(wallet: Wallet, amount_fen: int) -> Wallet:
 
 
 def credit(
-    wallet: Wallet, name: str, kind: Kind, source: str, part: Part, amount_fen: int
+    wallet: Wallet,
+    name: str,
+    kind: Kind,
+    source: str,
+    part: Part,
+    amount_fen: int,
+    reverses_id: str | None = None,
 ) -> tuple[Wallet, Transfer]:
     """The wallet with money more in one part, and the transfer that brought it."""
+    after = _changed(wallet, part, amount_fen)
+    side = wallet_side(wallet.account_id, part)
+    return after, _transfer(after, name, kind, source, side, amount_fen, reverses_id)
+
+
+def debit(
+    wallet: Wallet,
+    name: str,
+    kind: Kind,
+    sink: str,
+    part: Part,
+    amount_fen: int,
+    reverses_id: str | None = None,
+) -> tuple[Wallet, Transfer]:
+    """The wallet with money less in one part, and the transfer that took it; ValueError where it has less."""
+    after = _changed(wallet, part, -amount_fen)
+    side = wallet_side(wallet.account_id, part)
+    return after, _transfer(after, name, kind, side, sink, amount_fen, reverses_id)
+
+
+def _changed(wallet: Wallet, part: Part, change_fen: int) -> Wallet:
     field = "principal_fen" if part == "principal" else "bonus_fen"
-    after = replace(wallet, version=wallet.version + 1, **{field: getattr(wallet, field) + amount_fen})
-    transfer = Transfer(
+    return replace(wallet, version=wallet.version + 1, **{field: getattr(wallet, field) + change_fen})
+
+
+def _transfer(
+    after: Wallet, name: str, kind: Kind, source: str, sink: str, amount_fen: int, reverses_id: str | None
+) -> Transfer:
+    return Transfer(
         name=name,
         kind=kind,
         from_account=source,
-        to_account=wallet_side(wallet.account_id, part),
+        to_account=sink,
         amount_fen=amount_fen,
-        account_id=wallet.account_id,
+        account_id=after.account_id,
         wallet_version=after.version,
         wallet_after_fen=after.total_fen,
+        reverses_id=reverses_id,
     )
-    return after, transfer
 
 
 def capture(wallet: Wallet, name: str, station: str, hold_fen: int, amount_fen: int) -> Capture:
@@ -131,28 +173,56 @@ def capture(wallet: Wallet, name: str, station: str, hold_fen: int, amount_fen: 
     if not 0 < amount_fen <= hold_fen:
         raise ValueError(f"capture {name} of {amount_fen} fen under a hold of {hold_fen} fen")
     # The hold is freed first: what it reserved is exactly what may now be taken.
-    after = release(wallet, hold_fen)
-    bonus_fen = min(after.bonus_fen, amount_fen)
+    return take(release(wallet, hold_fen), name, "capture", revenue(station), amount_fen)
+
+
+def take(wallet: Wallet, name: str, kind: Kind, sink: str, amount_fen: int) -> Capture:
+    """Takes `amount_fen`, bonus first; ValueError where less is available."""
+    if not 0 < amount_fen <= wallet.available_fen:
+        raise ValueError(f"{kind} {name} of {amount_fen} fen where {wallet.available_fen} are available")
+    bonus_fen = min(wallet.bonus_fen, amount_fen)
+    after = wallet
     transfers = []
-    parts: tuple[tuple[Part, int], ...] = (("bonus", bonus_fen), ("principal", amount_fen - bonus_fen))
-    for part, part_fen in parts:
-        if part_fen == 0:
-            continue
-        field = "principal_fen" if part == "principal" else "bonus_fen"
-        after = replace(after, version=after.version + 1, **{field: getattr(after, field) - part_fen})
-        transfers.append(
-            Transfer(
-                name=f"{name}:{part}",
-                kind="capture",
-                from_account=wallet_side(wallet.account_id, part),
-                to_account=revenue(station),
-                amount_fen=part_fen,
-                account_id=wallet.account_id,
-                wallet_version=after.version,
-                wallet_after_fen=after.total_fen,
-            )
-        )
+    for part, part_fen in _parts(bonus_fen, amount_fen - bonus_fen):
+        after, transfer = debit(after, f"{name}:{part}", kind, sink, part, part_fen)
+        transfers.append(transfer)
     return Capture(after, tuple(transfers), bonus_fen, amount_fen - bonus_fen)
+
+
+def give_back(
+    wallet: Wallet,
+    name: str,
+    kind: Kind,
+    source: str,
+    bonus_fen: int,
+    principal_fen: int,
+    reverses: Mapping[Part, str] | None = None,
+) -> Capture:
+    """The wallet with both parts more, and the transfers that brought them.
+
+    reverses: for a reversal, the ids of the transfers taken back, by part.
+    """
+    after = wallet
+    transfers = []
+    for part, part_fen in _parts(bonus_fen, principal_fen):
+        taken_id = None if reverses is None else reverses[part]
+        after, transfer = credit(after, f"{name}:{part}", kind, source, part, part_fen, taken_id)
+        transfers.append(transfer)
+    return Capture(after, tuple(transfers), bonus_fen, principal_fen)
+
+
+def _parts(bonus_fen: int, principal_fen: int) -> list[tuple[Part, int]]:
+    both: tuple[tuple[Part, int], ...] = (("bonus", bonus_fen), ("principal", principal_fen))
+    return [(part, part_fen) for part, part_fen in both if part_fen]
+
+
+def bonus_share(bonus_fen: int, debited_fen: int, refunded_fen: int) -> int:
+    """How much bonus belongs to the first `refunded_fen` given back of a debit with `bonus_fen` of bonus.
+
+    In proportion, rounded down: of an odd fen the driver's own money comes back first, and the last refund
+    brings exactly what is left of each part.
+    """
+    return bonus_fen * refunded_fen // debited_fen
 
 
 def fold(transfers: Iterable[Transfer]) -> Mapping[str, int]:

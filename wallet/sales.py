@@ -43,7 +43,7 @@ def record_sale(connection: Connection, sale: Sale, new_id: NewId, now: datetime
     body = body_hash(sale)
     if not selling.add_sale(connection, sale, body, (_waiting(sale),), now):
         if selling.sale_hash(connection, sale.station, sale.sale_id) != body:
-            raise KeyReused("sale", f"{sale.station}/{sale.sale_id}")
+            raise KeyReused("sale", f"{sale.station}/{sale.sale_id}", body)
         known = selling.find_sale(connection, sale.station, sale.sale_id)
         if known is None:
             raise RuntimeError(f"sale {sale.sale_id} vanished")

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from wallet import audit, people, recharge, sales, visits
 from wallet.access import Access
+from wallet.commands import Commands
 from wallet.errors import OrderUnknown, ReviewUnknown, VisitUnknown
 from wallet.facts import (
     Account,
@@ -31,6 +32,7 @@ from wallet.facts import (
     Vehicle,
     Visit,
 )
+from wallet.once import write_named
 from wallet.plates import Positions, likely_strings
 from wallet.rules import Rules
 from wallet.store import balances, database, events, forecourt, matchlog, orders, selling
@@ -78,6 +80,7 @@ class Wallet:
         self.rules = rules
         self.outbox = events.Outbox(store)
         self.access = Access(store, new_id)
+        self.commands = Commands(store, new_id)
         self._new_id = new_id
 
     @property
@@ -93,7 +96,9 @@ class Wallet:
 
     def open_account(self, name: str, phone: str | None, key: str, now: datetime) -> Account:
         """A new account with an empty wallet; the same key and body again get the first one."""
-        return self.store.write(lambda tx: people.open_account(tx, name, phone, key, self._new_id, now))
+        return write_named(
+            self.store, lambda tx: people.open_account(tx, name, phone, key, self._new_id, now), now
+        )
 
     def account(self, account_id: str) -> Account:
         """The account; raises AccountUnknown."""
@@ -105,8 +110,10 @@ class Wallet:
 
     def bind_vehicle(self, account_id: str, plate: str, colour: str, key: str, now: datetime) -> Vehicle:
         """Binds a plate to an account; raises PlateAlreadyBound, AccountUnknown."""
-        return self.store.write(
-            lambda tx: people.bind_vehicle(tx, account_id, plate, colour, key, self._new_id, now)
+        return write_named(
+            self.store,
+            lambda tx: people.bind_vehicle(tx, account_id, plate, colour, key, self._new_id, now),
+            now,
         )
 
     def unbind_vehicle(self, plate: str, now: datetime) -> Vehicle:
@@ -145,10 +152,12 @@ class Wallet:
         self, account_id: str, amount_fen: int, channel: str, key: str, now: datetime
     ) -> RechargeOrder:
         """An order that a payment channel can fill; raises InvalidAmount, AccountUnknown."""
-        return self.store.write(
+        return write_named(
+            self.store,
             lambda tx: recharge.create_order(
                 tx, account_id, amount_fen, channel, key, self.rules, self._new_id, now
-            )
+            ),
+            now,
         )
 
     def recharge_order(self, order_id: str) -> RechargeOrder:
@@ -167,18 +176,20 @@ class Wallet:
     def arrive(self, sighting: SightingFact, posterior: Posterior, now: datetime) -> Arrival:
         """Decides about a sighting once: its match, and visit and hold where the car is surely known."""
         visits.check_sighting(sighting, posterior)
-        return self.store.write(
-            lambda tx: visits.arrive(tx, sighting, posterior, self.rules, self._new_id, now)
+        return write_named(
+            self.store,
+            lambda tx: visits.arrive(tx, sighting, posterior, self.rules, self._new_id, now),
+            now,
         )
 
     def depart(self, sighting_id: str, left_at: datetime, now: datetime) -> Visit | None:
         """The visit of the car that has left, None where it had none; raises SightingUnknown."""
-        return self.store.write(lambda tx: visits.depart(tx, sighting_id, left_at, now))
+        return write_named(self.store, lambda tx: visits.depart(tx, sighting_id, left_at, now), now)
 
     def record_sale(self, sale: Sale, now: datetime) -> SaleResult:
         """Takes the amount of a sale from the visit it belongs to, once; it waits where there is none yet."""
         sales.check_sale(sale)
-        return self.store.write(lambda tx: sales.record_sale(tx, sale, self._new_id, now))
+        return write_named(self.store, lambda tx: sales.record_sale(tx, sale, self._new_id, now), now)
 
     def authorise(self, station: str, pump: str, now: datetime) -> Authorisation:
         """What the pump may sell now."""

@@ -104,7 +104,7 @@ def arrive(
 
 def _again(connection: Connection, sighting: SightingFact, body: str) -> Arrival:
     if forecourt.sighting_hash(connection, sighting.sighting_id) != body:
-        raise KeyReused("sighting", sighting.sighting_id)
+        raise KeyReused("sighting", sighting.sighting_id, body)
     match = forecourt.find_match(connection, sighting.sighting_id)
     if match is None:
         raise RuntimeError(f"sighting {sighting.sighting_id} has no match")
@@ -321,7 +321,7 @@ def depart(connection: Connection, sighting_id: str, left_at: datetime, now: dat
         raise InvalidFact("left_at", left_at.isoformat(), "must not be before the car was first seen")
     is_new = forecourt.add_departure(connection, sighting_id, left_at, now)
     if not is_new and forecourt.departure_of(connection, sighting_id) != left_at:
-        raise KeyReused("departure", sighting_id)
+        raise KeyReused("departure", sighting_id, body_hash(left_at))
     match = forecourt.find_match(connection, sighting_id)
     if match is None or match.visit_id is None or match.account_id is None:
         return None

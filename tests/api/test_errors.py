@@ -76,7 +76,7 @@ def test_an_error_below_a_row_gets_that_row() -> None:
     class SpecialKeyReused(wallet_errors.KeyReused):
         pass
 
-    found = problem_for(SpecialKeyReused("sale", "1"))
+    found = problem_for(SpecialKeyReused("sale", "1", "hash"))
     assert found is not None
     assert found.code == "key_reused"
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, select, update
 
 from wallet.errors import AccountUnknown
 from wallet.facts import StatementLine
-from wallet.ledger import Transfer, Wallet
+from wallet.ledger import Part, Transfer, Wallet
 from wallet.store.database import add, insert_new
 from wallet.tables import captures, holds, ledger_accounts, transfers, wallets
 
@@ -26,6 +26,23 @@ class Hold:
     amount_fen: int
     state: str
     captured_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    """A transfer of a wallet as it is stored, seen from the wallet: which part it touched, and from where."""
+
+    id: str
+    name: str
+    kind: str
+    amount_fen: int
+    account_id: str | None
+    part: Part
+    is_incoming: bool
+    other_account: str
+    visit_id: str | None
+    charge_id: str | None
+    adjustment_id: str | None
 
 
 def lock_wallet(connection: Connection, account_id: str) -> Wallet:
@@ -77,6 +94,9 @@ def add_transfers(
     station: str | None = None,
     sale_id: str | None = None,
     recharge_order_id: str | None = None,
+    charge_id: str | None = None,
+    refund_id: str | None = None,
+    adjustment_id: str | None = None,
 ) -> None:
     """Writes transfers, one id each, with what caused them."""
     for transfer, transfer_id in zip(moved, ids, strict=False):
@@ -99,7 +119,47 @@ def add_transfers(
             sale_id=sale_id,
             recharge_order_id=recharge_order_id,
             recorded_at=now,
+            charge_id=charge_id,
+            refund_id=refund_id,
+            adjustment_id=adjustment_id,
+            reverses_id=transfer.reverses_id,
         )
+
+
+def find_transfer(connection: Connection, transfer_id: str) -> TransferRow | None:
+    """The transfer with this id."""
+    row = connection.execute(select(transfers).where(transfers.c.id == transfer_id)).one_or_none()
+    if row is None:
+        return None
+    incoming = row.to_account.startswith("wallet:")
+    side, other = (row.to_account, row.from_account) if incoming else (row.from_account, row.to_account)
+    return TransferRow(
+        id=row.id,
+        name=row.name,
+        kind=row.kind,
+        amount_fen=row.amount_fen,
+        account_id=row.account_id,
+        part="bonus" if side.endswith(":bonus") else "principal",
+        is_incoming=incoming,
+        other_account=other,
+        visit_id=row.visit_id,
+        charge_id=row.charge_id,
+        adjustment_id=row.adjustment_id,
+    )
+
+
+def transfers_named(connection: Connection, name: str) -> dict[Part, str]:
+    """Ids of the transfers that took the two parts of one debit, by part."""
+    parts: tuple[Part, ...] = ("bonus", "principal")
+    names = {f"{name}:{part}": part for part in parts}
+    query = select(transfers.c.name, transfers.c.id).where(transfers.c.name.in_(list(names)))
+    return {names[row.name]: row.id for row in connection.execute(query)}
+
+
+def is_reversed(connection: Connection, transfer_id: str) -> bool:
+    """Whether a transfer was taken back."""
+    query = select(transfers.c.id).where(transfers.c.reverses_id == transfer_id)
+    return connection.execute(query).one_or_none() is not None
 
 
 def _open_ledger_account(connection: Connection, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,11 @@ from wallet.tables import outbox, reviews
 def tell(connection: Connection, kind: str, body: dict[str, object], now: datetime) -> None:
     """Adds an event to the outbox, in the transaction of what it tells of."""
     add(connection, outbox, kind=kind, body=body, created_at=now, published_at=None)
+
+
+def tell_answer(connection: Connection, kind: str, answer: Any, now: datetime) -> None:
+    """Adds the event that a command was done, with its answer (a dataclass) as the body."""
+    tell(connection, kind, asdict(answer), now)
 
 
 class Outbox:

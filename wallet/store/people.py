@@ -34,7 +34,7 @@ def claim_key(
         )
     ).one()
     if known.body_hash != body:
-        raise KeyReused(scope, key)
+        raise KeyReused(scope, key, body)
     return str(known.answer_id)
 
 
