@@ -3,8 +3,9 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip --disable-pip-version-check -q
 DEMO_ARGS ?=
 TEST_ARGS ?=
+EVALUATE_ARGS ?=
 
-.PHONY: demo test check lint types imports wheel test-train test-paddle constraints clean
+.PHONY: demo test check lint types imports wheel evaluate test-train test-paddle constraints clean
 
 ## demo: set up .venv and run the forecourt demo (Ctrl-C ends it)
 demo: .venv/.installed
@@ -53,6 +54,10 @@ test-train:
 ## test-paddle: the tests of the second reader, in an environment with paddleocr of their own
 test-paddle:
 	PYTHON="$(PYTHON)" .ci/test-extra paddle
+
+## evaluate: judge the recogniser on the labelled pictures (about two minutes), e.g. EVALUATE_ARGS=--check
+evaluate: .venv/.installed
+	.venv/bin/platepay evaluate --all $(EVALUATE_ARGS)
 
 clean:
 	rm -rf .venv .venv-train .venv-paddle dist build

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.failures import readable_failures
+from api.commands.failures import CommandError, readable_failures
 
 app = typer.Typer(
     name="platepay",
@@ -29,6 +29,7 @@ app.add_typer(device, name="device")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 EngineOption = Annotated[str, typer.Option(help="auto, openvino or onnx: what runs the networks.")]
+ReadersOption = Annotated[str, typer.Option(help="first, second or both: who reads the plates.")]
 CamerasOption = Annotated[Path, typer.Option("--cameras", help="The file that names the cameras.")]
 
 
@@ -73,24 +74,63 @@ def read(
     json: JsonOption = False,
     crops: Annotated[bool, typer.Option(help="Each picture is an already cut plate.")] = False,
     engine: EngineOption = "auto",
+    readers: ReadersOption = "both",
 ) -> None:
     """Read the plates in pictures."""
     from api.commands.read import read as run
 
-    raise typer.Exit(run(paths, as_json=json, crops=crops, engine=engine))
+    raise typer.Exit(run(paths, as_json=json, crops=crops, engine=engine, readers=readers))
 
 
 @app.command()
 def evaluate(
-    labels: Annotated[Path, typer.Argument(help="labels.csv of a folder of labelled pictures.")],
+    labels: Annotated[
+        Path | None, typer.Argument(help="labels.csv of a folder of labelled pictures; or --all.")
+    ] = None,
     json: JsonOption = False,
     crops: Annotated[bool, typer.Option(help="The pictures are already cut plates.")] = False,
     engine: EngineOption = "auto",
+    readers: ReadersOption = "both",
+    errors: Annotated[
+        Path | None, typer.Option(help="Folder, outside any git working tree, for a sheet of the misses.")
+    ] = None,
+    every_set: Annotated[
+        bool, typer.Option("--all", help="Every set of the data folder, the negatives and the videos.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="The data folder; else PLATEPAY_DATA, else ../shared/data.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 and name the bars that are missed.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A seeded sample, under 50 s: misses only what is surely missed.")
+    ] = False,
 ) -> None:
     """Score the recogniser on labelled pictures: exact plates, coverage at a given error, 95 % intervals."""
+    if every_set:
+        from api.commands.evaluate_all import evaluate_all
+
+        given = [name for name, is_given in (("LABELS", labels), ("--crops", crops)) if is_given]
+        if given:
+            raise CommandError(f"--all judges every set in its own form: leave out {' and '.join(given)}")
+        raise typer.Exit(
+            evaluate_all(
+                data=data,
+                as_json=json,
+                check=check,
+                quick=quick,
+                engine=engine,
+                readers=readers,
+                errors=errors,
+            )
+        )
     from api.commands.evaluate import evaluate as run
 
-    raise typer.Exit(run(labels, as_json=json, crops=crops, engine=engine))
+    if labels is None:
+        raise CommandError("evaluate: give a labels.csv, or --all")
+    given = [name for name, on in (("--data", data), ("--check", check), ("--quick", quick)) if on]
+    if given:
+        raise CommandError(f"{' and '.join(given)} go with --all only")
+    raise typer.Exit(run(labels, as_json=json, crops=crops, engine=engine, readers=readers, errors=errors))
 
 
 @app.command()

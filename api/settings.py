@@ -15,8 +15,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "PLATEPAY_"
 
-# Variables that steer the project's own tests; the service ignores them.
+# Variables that steer the project's own tests and measurements; the service ignores them.
 NOT_OURS = ("PLATEPAY_REQUIRE_", "PLATEPAY_TEST_")
+LABELLED_DATA = "PLATEPAY_DATA"
 
 SHORTEST_SECRET = 32
 
@@ -159,7 +160,7 @@ def read_settings(environment: Mapping[str, str] | None = None, **overrides: obj
     given = {
         name[len(PREFIX) :].lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX) and not name.startswith(NOT_OURS)
+        if name.startswith(PREFIX) and not name.startswith(NOT_OURS) and name != LABELLED_DATA
     }
     problems = [_unknown(name) for name in given if name not in Settings.model_fields]
     values: dict[str, object] = {

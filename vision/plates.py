@@ -97,3 +97,9 @@ def is_valid(text: str, colour: Colour | None = None) -> bool:
     """Whether there is such a plate (on that colour). `text` is normalised."""
     kind = kind_of(text)
     return kind is not None and (colour is None or colour in kind.colours)
+
+
+def is_supported(text: str) -> bool:
+    """Whether `text` is of a kind that is read; plates of all other kinds come out as not readable."""
+    kind = kind_of(text)
+    return kind is not None and kind in READ_KINDS

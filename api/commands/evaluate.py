@@ -1,4 +1,4 @@
-"""`platepay evaluate`: the recogniser's score on labelled pictures."""
+"""`platepay evaluate LABELS`: the recogniser's score on one labelled set."""
 
 from __future__ import annotations
 
@@ -12,33 +12,40 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from api.commands.error_sheet import check_folder, write_sheets
 from api.commands.failures import CommandError
-from vision.backends import load_detector, load_reader
-from vision.metrics import evaluate_labels
+from api.commands.readers import open_readers
+from vision.backends import load_detector
+from vision.labelled import evaluate_labels, read_labels
 
 COLUMNS = ("file", "plate_text", "plate_type", "x1", "y1", "x2", "y2")
 
 
-def evaluate(labels: Path, *, as_json: bool, crops: bool, engine: str) -> int:
+def evaluate(
+    labels: Path, *, as_json: bool, crops: bool, engine: str, readers: str, errors: Path | None
+) -> int:
     """Score the pictures of one labels.csv and print; returns 0, or 1 where pictures could not be opened."""
     _check(labels)
-    reader = load_reader(engine)
+    folder = check_folder(errors) if errors is not None else None
+    reader = open_readers(readers, engine)
     detector = None if crops else load_detector(engine)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("reading pictures", total=None)
         report = evaluate_labels(
-            labels,
-            crops,
+            read_labels(labels),
             detector,
             reader,
             lambda done, total: progress.update(bar, completed=done, total=total),
+            with_views=folder is not None,
         )
     figures = report.as_dict()
     if as_json:
         sys.stdout.write(json.dumps(figures, ensure_ascii=False) + "\n")
     else:
         _print(labels, figures)
+    if folder is not None:
+        write_sheets(folder, {labels.resolve().parent.name: report})
     for name in report.unread_pictures:
         sys.stderr.write(f"platepay: {name}: is missing or no picture; its plates count as not read\n")
     return 1 if report.unread_pictures else 0
@@ -72,13 +79,19 @@ def _print(labels: Path, figures: dict[str, Any]) -> None:
         **{f"accepted at {float(level):.1%} error": found for level, found in figures["coverage"].items()},
     }
     for name, found in rows.items():
-        share, interval = "", ""
-        if found["of"]:
-            share = f"{found['share']:.2%}"
-            interval = f"{found['low']:.2%} – {found['high']:.2%}"
-        table.add_row(name, str(found["right"]), str(found["of"]), share, interval)
+        table.add_row(name, str(found["right"]), str(found["of"]), *share_and_interval(found))
     console.print(table)
+    worst = figures["worst_province"]
+    if worst["of"]:
+        console.print(f"worst province {worst['name']}: {worst['right']} of {worst['of']}")
     console.print(
         f"wrong texts a picture {figures['wrong_texts_a_picture']:.4f}, "
         f"expected calibration error {figures['calibration_error']:.2%}"
     )
+
+
+def share_and_interval(found: dict[str, Any]) -> tuple[str, str]:
+    """Both in per cent; empty where nothing was counted."""
+    if not found["of"]:
+        return "", ""
+    return f"{found['share']:.2%}", f"{found['low']:.2%} – {found['high']:.2%}"

@@ -15,17 +15,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.commands.failures import CommandError
-from vision.backends import load_detector, load_reader
-from vision.metrics import read_crop
-from vision.pipeline import PictureReading, read_picture
+from api.commands.readers import open_readers
+from vision.backends import load_detector
+from vision.picture import PictureReading, read_crop, read_picture
 from vision.types import Image
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
-def read(paths: list[Path], *, as_json: bool, crops: bool, engine: str) -> int:
+def read(paths: list[Path], *, as_json: bool, crops: bool, engine: str, readers: str) -> int:
     """Read every picture; returns 0, or 1 where at least one picture could not be opened."""
-    reader = load_reader(engine)
+    reader = open_readers(readers, engine)
     detector = None if crops else load_detector(engine)
     console = Console()
     failed = 0

@@ -38,7 +38,7 @@ def test_an_empty_variable_means_not_set() -> None:
 
 
 def test_variables_of_the_tests_are_not_refused() -> None:
-    read_settings({"PLATEPAY_REQUIRE_BROWSER": "1"})
+    read_settings({"PLATEPAY_REQUIRE_BROWSER": "1", "PLATEPAY_DATA": "/srv/pictures"})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from vision.backends import load_detector, load_reader
-from vision.metrics import LabelledPicture, Report, add_picture, read_labels
+from vision.labelled import LabelledPicture, add_picture, read_labels
+from vision.metrics import Report
 from vision.pipeline import read_crop, read_picture
 
 DATA = next(
