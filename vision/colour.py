@@ -7,6 +7,7 @@ in colour, since blue and black plates carry white characters: a reference of wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,12 +17,13 @@ import numpy.typing as npt
 
 from vision.types import Colour, Image
 
-Pixels = npt.NDArray[np.float32]
-
 WIDTH, HEIGHT = 96, 28
 COLOURS: tuple[Colour, ...] = ("blue", "green", "yellow", "white", "black")
 # How often each is met at a petrol station, in round figures.
 PRIOR: Mapping[Colour, float] = {"blue": 0.80, "green": 0.12, "yellow": 0.06, "white": 0.01, "black": 0.01}
+# Of a pixel's lightness: blue, green, red. What is added keeps black away from the logarithm of zero.
+LIGHTNESS = np.array([0.2, 0.5, 0.3], np.float32)
+OFFSET = 6.0
 # Pixels may always mislead (a shadow, a reflection): no colour is ever less likely than this.
 DOUBT = 0.002
 
@@ -44,18 +46,19 @@ class Look:
 
 def measure(crop: Image) -> Look:
     """crop: (h, w, 3) uint8 BGR, levelled, one row or two; not changed."""
-    small = cv2.resize(crop, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    inner = np.asarray(small[4:-4, 4:-4].reshape(-1, 3), np.float32) + 6.0
-    light = inner @ np.array([0.2, 0.5, 0.3], np.float32)
-    whole = np.clip(light, 0, 255).astype(np.uint8)
+    small: Image = np.asarray(cv2.resize(crop, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    inner = np.ascontiguousarray(small[4:-4, 4:-4])
+    light = (inner.reshape(-1, 3).astype(np.float32) + OFFSET) @ LIGHTNESS
+    whole = np.minimum(light, 255).astype(np.uint8)
     limit, _ = cv2.threshold(whole, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     is_light = light > limit
     # Characters cover less than half of a plate, so the larger part is the ground.
-    is_ground = is_light if is_light.mean() > 0.5 else ~is_light
+    is_ground = is_light if 2 * np.count_nonzero(is_light) > len(is_light) else ~is_light
     if is_ground.all():
         return Look(0.0, 0.0, 0.0, 0.0)
-    b, g, r = (float(x) for x in np.log(_middle(inner[is_ground])))
-    ib, ig, ir = (float(x) for x in np.log(_middle(inner[~is_ground])))
+    planes = [inner[:, :, channel].ravel() for channel in range(3)]
+    b, g, r = (_middle(plane[is_ground]) for plane in planes)
+    ib, ig, ir = (_middle(plane[~is_ground]) for plane in planes)
     return Look(
         polarity=(0.2 * ib + 0.5 * ig + 0.3 * ir) - (0.2 * b + 0.5 * g + 0.3 * r),
         blueness=(b - r) - (ib - ir),
@@ -64,9 +67,11 @@ def measure(crop: Image) -> Look:
     )
 
 
-def _middle(pixels: Pixels) -> Pixels:
-    """The median colour, (3,)."""
-    return np.asarray(np.median(pixels, axis=0), np.float32)
+def _middle(plane: npt.NDArray[np.uint8]) -> float:
+    """The logarithm of the median. plane: (N,)."""
+    low, high = (len(plane) - 1) // 2, len(plane) // 2
+    ordered = np.partition(plane, (low, high))
+    return math.log((int(ordered[low]) + int(ordered[high])) / 2 + OFFSET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ APPEARANCES = (
     Appearance("white", 1.0, (-1.10, 0.00, 0.00, 0.00), (0.40, 0.15, 0.12, 0.06)),
     Appearance("black", 1.0, (1.40, 0.05, 0.00, 0.00), (0.40, 0.12, 0.20, 0.10)),
 )
+CENTRES = np.array([appearance.centre for appearance in APPEARANCES])
+SPREADS = np.array([appearance.spread for appearance in APPEARANCES])
 # Degrees of freedom of the distribution around each centre: few, so that one odd measure cannot decide alone.
 FREEDOM = 4.0
 
@@ -100,12 +107,11 @@ def colour_probabilities(crop: Image) -> dict[Colour, float]:
     """Probability of each colour; they sum to 1. crop: (h, w, 3) uint8 BGR, levelled; not changed."""
     look = measure(crop)
     measured = np.array([look.polarity, look.blueness, look.yellowness, look.greenness])
+    away = (measured - CENTRES) / SPREADS
+    densities = ((1 + away**2 / FREEDOM) ** (-(FREEDOM + 1) / 2) / SPREADS).prod(axis=1)
     shares: dict[Colour, float] = dict.fromkeys(COLOURS, 0.0)
-    for appearance in APPEARANCES:
-        spread = np.array(appearance.spread)
-        away = (measured - np.array(appearance.centre)) / spread
-        density = np.prod((1 + away**2 / FREEDOM) ** (-(FREEDOM + 1) / 2) / spread)
-        shares[appearance.colour] += PRIOR[appearance.colour] * appearance.share * float(density)
+    for appearance, density in zip(APPEARANCES, densities.tolist(), strict=True):
+        shares[appearance.colour] += PRIOR[appearance.colour] * appearance.share * density
     total = sum(shares.values())
     kept = 1 - DOUBT * len(COLOURS)
     return {colour: DOUBT + kept * share / total for colour, share in shares.items()}

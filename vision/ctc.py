@@ -23,8 +23,8 @@ from vision.types import Position
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
-# A kind is left out where even a generous bound says it has less than this share of all paths.
-NEGLIGIBLE = 1e-7
+# Left out is what is surely less likely than this, as a share of all paths: kinds, and rare characters.
+NEGLIGIBLE = 5e-7
 # How many texts are weighed against the most likely character at every position.
 RIVALS_LIMIT = 128
 POSITION_CHARACTERS = 5
@@ -101,108 +101,150 @@ class PlateDecoder:
         for column, twin in self.twins:
             characters[:, column] += output[:, twin]
         blank = np.asarray(output[:, self.blanks], np.float64).sum(axis=1)
-        candidates = self._possible(characters.sum(axis=0))
-        if not len(candidates):
+        ever = characters.sum(axis=0)
+        bounds = self._bounds(ever)
+        candidates = frequent(bounds, NEGLIGIBLE)
+        kept = frequent(ever, NEGLIGIBLE)
+        if not len(candidates) or not len(kept):
             return NOTHING
-        entered, masses = forward(characters, blank, self.allowed[candidates], self.lengths[candidates])
+        characters = characters[:, kept]
         names = [self.kinds[g].name for g in candidates]
-        weighed = masses * np.array([weights.get(name, 1.0) for name in names]) if weights else masses
+        prior = np.array([weights.get(name, 1.0) for name in names]) if weights else np.ones(len(names))
+        lattice = Lattice(self.allowed[candidates][:, :, kept], self.lengths[candidates], characters, blank)
+        # The likeliest kind is nearly always the one that its bound shows.
+        expected = int((bounds[candidates] * prior).argmax())
+        masses, marginals = lattice.walk(expected)
+        weighed = masses * prior
         winner = int(weighed.argmax())
         if weighed[winner] <= 0.0:
             return NOTHING
-        length = int(self.lengths[candidates[winner]])
-        allowed = self.allowed[candidates[winner], :length]
-        marginals = position_marginals(entered[:, winner, :length], characters, blank, allowed)
+        if winner != expected:
+            _, marginals = lattice.walk(winner)
         best, probability = most_likely_text(characters, blank, marginals)
         return Decoded(
-            text="".join(self.characters[k] for k in best),
+            text="".join(self.characters[kept[k]] for k in best),
             kind=self.kinds[candidates[winner]],
             probability=probability,
             mass=float(masses.sum()),
             kinds=dict(zip(names, masses.tolist(), strict=True)),
             kind_share=float(weighed[winner] / weighed.sum()),
-            positions=tuple(self._position(row / row.sum()) for row in marginals),
+            positions=self._positions(marginals, kept),
         )
 
-    def _possible(self, ever: Array) -> Indices:
-        """The kinds each of whose positions can be filled at all; `ever`: (K,) sum over the steps."""
-        reach = self.allowed @ ever
-        reach[np.arange(reach.shape[1]) >= self.lengths[:, None]] = np.inf
-        return np.flatnonzero(reach.min(axis=1) > NEGLIGIBLE)
+    def _bounds(self, ever: Array) -> Array:
+        """No kind is likelier than this, (G,); `ever`: (K,) sum over the steps.
 
-    def _position(self, row: Array) -> Position:
-        order = np.argsort(-row, kind="stable")[:POSITION_CHARACTERS]
-        return tuple((self.characters[k], float(row[k])) for k in order if row[k] > 0.0)
+        That a path has a character for a position is at most as likely as the sum over steps and characters.
+        The steps are independent and each position has steps of its own, so that the product over the
+        positions bounds the kind (the inequality of J. van den Berg, H. Kesten and D. Reimer).
+        """
+        reach = np.minimum(self.allowed @ ever, 1.0)
+        reach[np.arange(reach.shape[1]) >= self.lengths[:, None]] = 1.0
+        return np.asarray(reach.prod(axis=1), np.float64)
+
+    def _positions(self, marginals: Array, kept: Indices) -> tuple[Position, ...]:
+        """The likeliest characters of each position as shares. marginals: (L, K)."""
+        order = np.argsort(-marginals, axis=1, kind="stable")[:, :POSITION_CHARACTERS]
+        shares = np.take_along_axis(marginals, order, axis=1) / marginals.sum(axis=1, keepdims=True)
+        return tuple(
+            tuple((self.characters[k], p) for k, p in zip(ks, ps, strict=True) if p > 0.0)
+            for ks, ps in zip(kept[order].tolist(), shares.tolist(), strict=True)
+        )
 
 
-def forward(characters: Array, blank: Array, allowed: Array, lengths: Indices) -> tuple[Array, Array]:
-    """Sum over all paths that spell a text of each kind.
+def frequent(shares: Array, negligible: float) -> Indices:
+    """All but the smallest of the shares that are negligible even together, in their order."""
+    order = np.argsort(shares, kind="stable")
+    rare = int(np.searchsorted(np.cumsum(shares[order]), negligible, side="right"))
+    return np.sort(order[rare:])
 
-    characters: (T, K), blank: (T,), allowed: (G, L, K), lengths: (G,). Gives `entered` (T, G, L, K), the
-    probability of all paths whose step t begins character k at position i, and the mass of each kind (G,).
-    The same character twice needs a blank between.
+
+class Lattice:
+    """All paths that spell a text of some kinds.
+
+    Each kind has a row before its first position, then one a position, and all rows stand in one array: on
+    arrays as small as these, the number of operations is the cost. allowed: (G, L, K), 1 where a character
+    may stand; lengths: (G,); characters: (T, K); blank: (T,).
     """
-    groups, length, _ = allowed.shape
-    inside = np.zeros_like(allowed)  # paths that end in character k at position i
-    after = np.zeros((groups, length + 1))  # paths that end in a blank behind i characters
-    after[:, 0] = 1.0
-    entered = np.zeros((len(blank), *allowed.shape))
-    for t in range(len(blank)):
-        sums = inside.sum(axis=2)
-        begun = entered[t]
-        begun += after[:, :-1, None]
-        # Rounding may leave a trace below zero where one character holds all of the sum.
-        begun[:, 1:] += np.maximum(sums[:, :-1, None] - inside[:, :-1], 0.0)
-        begun *= allowed
-        begun *= characters[t]
-        inside *= characters[t]
-        inside += begun
-        after[:, 1:] += sums
-        after *= blank[t]
-    each = np.arange(groups)
-    return entered, inside[each, lengths - 1].sum(axis=1) + after[each, lengths]
 
+    def __init__(self, allowed: Array, lengths: Indices, characters: Array, blank: Array) -> None:
+        self.allowed, self.lengths = allowed, lengths
+        self.characters, self.blank = characters, blank
 
-def position_marginals(entered: Array, characters: Array, blank: Array, allowed: Array) -> Array:
-    """(L, K) probability of each character at each position of one kind; each row sums to the kind's mass.
+    def walk(self, chosen: int) -> tuple[Array, Array]:
+        """Probability of each kind, (G,), and of each character at each position of the chosen kind, (L, K).
 
-    entered: (T, L, K) of the forward pass; allowed: (L, K).
-    """
-    inside = np.zeros_like(allowed)  # what can still follow when the path is in character k of position i
-    inside[-1] = 1.0
-    after = np.zeros(len(allowed) + 1)  # the same when it is in the blank behind i characters
-    after[-1] = 1.0
-    marginals: Array = entered[-1] * inside
-    for t in range(len(blank) - 1, 0, -1):
-        begun = inside * characters[t]
-        begun *= allowed
-        sums = begun.sum(axis=1)
-        inside *= characters[t]
-        inside += (blank[t] * after[1:])[:, None]
-        inside[:-1] += np.maximum(sums[1:, None] - begun[1:], 0.0)
-        after *= blank[t]
-        after[:-1] += sums
-        marginals += entered[t - 1] * inside
-    return marginals
+        Each row of the latter sums to the kind's probability. All kinds are walked from the first step to
+        the last, and beside them the chosen one from the last to the first: its positions turned round make
+        one kind more. The same character twice needs a blank between.
+        """
+        steps, count = self.characters.shape
+        length = int(self.lengths[chosen])
+        allowed, ends = self._rows(chosen)
+        turn = len(allowed) - length - 1  # the first row of the walk back
+        start = int(ends[chosen]) - length
+        inside = np.zeros_like(allowed)  # paths that end in character k of row r
+        after = np.zeros(len(allowed))  # paths that end in a blank behind row r
+        after[[0, *(ends[:-1] + 1)]] = 1.0
+        ended, ones = np.empty_like(after), np.ones(count)
+        behind = ended[:, None]
+        waiting = np.empty_like(allowed)  # paths behind row r that may go on with character k
+        entering = np.empty((steps, length, count))
+        following = np.empty((steps, length, count))
+        ahead, back = inside[:turn], inside[turn:]
+        pauses = np.repeat(self.blank[:, None], len(allowed), axis=1)
+        pauses[:, turn:] = self.blank[::-1, None]
+        for t, pause in enumerate(pauses):
+            np.dot(inside, ones, out=ended)
+            ended += after
+            np.subtract(behind, inside, out=waiting)
+            entering[t] = waiting[start : start + length]
+            # What leaves the last row of a kind meets the first of the next, where nothing is allowed.
+            inside[1:] += waiting[:-1]
+            following[-1 - t] = back[:0:-1]
+            inside *= allowed
+            ahead *= self.characters[t]
+            back *= self.characters[-1 - t]
+            np.multiply(ended, pause, out=after)
+        masses = inside[ends].sum(axis=1) + after[ends]
+        entering *= self.characters[:, None, :]
+        entering *= following
+        # Rounding may leave a trace below zero where one character holds all of a sum.
+        marginals = np.maximum(entering.sum(axis=0) * self.allowed[chosen, :length], 0.0)
+        return masses[:-1], marginals
+
+    def _rows(self, chosen: int) -> tuple[Array, Indices]:
+        """What each row allows, (R, K), and the last row of each kind, the one turned round included."""
+        groups, longest, count = self.allowed.shape
+        length = self.lengths[chosen]
+        lengths = np.append(self.lengths, length)
+        rows = np.zeros((groups + 1, longest + 1, count))
+        rows[:-1, 1:] = self.allowed
+        rows[-1, 1 : length + 1] = self.allowed[chosen, :length][::-1]
+        return rows[np.arange(longest + 1) <= lengths[:, None]], np.cumsum(lengths + 1) - 1
 
 
 def text_probabilities(characters: Array, blank: Array, texts: Indices) -> Array:
-    """Exact probability of each text. texts: (N, L) columns of `characters`."""
+    """Exact probability of each text. texts: (N, L) columns of `characters`.
+
+    The states are the blank before the text and then, in turn, a character and the blank behind it.
+    """
     count, length = texts.shape
-    repeats = np.zeros((count, length), bool)
-    repeats[:, 1:] = texts[:, 1:] == texts[:, :-1]
-    inside = np.zeros((count, length))
-    after = np.zeros((count, length + 1))
-    after[:, 0] = 1.0
-    emitted = characters[:, texts]
-    for t in range(len(blank)):
-        before = inside.copy()
-        before += after[:, :-1]
-        before[:, 1:] += np.where(repeats[:, 1:], 0.0, inside[:, :-1])
-        after[:, 1:] += inside
-        after *= blank[t]
-        inside = before * emitted[t]
-    probabilities: Array = inside[:, -1] + after[:, -1]
+    emitted = np.empty((len(blank), count, 2 * length + 1))
+    emitted[:, :, 0::2] = blank[:, None, None]
+    emitted[:, :, 1::2] = characters[:, texts]
+    skips = np.zeros((count, 2 * length + 1))  # a blank may be left out between two different characters
+    skips[:, 3::2] = texts[:, 1:] != texts[:, :-1]
+    padded = np.zeros((count, 2 * length + 3))
+    padded[:, 2] = 1.0
+    state, one_before, two_before = padded[:, 2:], padded[:, 1:-1], padded[:, :-2]
+    total, skipped = np.empty_like(skips), np.empty_like(skips)
+    for emission in emitted:
+        np.add(state, one_before, out=total)
+        np.multiply(two_before, skips, out=skipped)
+        total += skipped
+        np.multiply(total, emission, out=state)
+    probabilities: Array = state[:, -1] + state[:, -2]
     return probabilities
 
 

@@ -46,14 +46,25 @@ def letterbox(image: Image, long_side_px: int) -> Letterbox:
     height, width = image.shape[:2]
     scale = long_side_px / max(height, width)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     full_w, full_h = -(-w // STRIDE) * STRIDE, -(-h // STRIDE) * STRIDE
     left, top = (full_w - w) // 2, (full_h - h) // 2
-    filled = np.full((full_h, full_w, 3), GREY, np.uint8)
-    filled[top : top + h, left : left + w] = small
-    batch = filled[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32)
-    batch *= 1 / 255
-    return Letterbox(np.ascontiguousarray(batch), scale, left, top)
+    small = resized(image, w, h)
+    batch = np.full((1, 3, full_h, full_w), np.float32(GREY / 255), np.float32)
+    for channel, plane in enumerate(reversed(cv2.split(small))):
+        np.multiply(plane, np.float32(1 / 255), out=batch[0, channel, top : top + h, left : left + w])
+    return Letterbox(batch, scale, left, top)
+
+
+def resized(image: Image, w: int, h: int) -> Image:
+    """`image` in another size.
+
+    Halved as long as it is twice too large, then sampled: an eighth of the cost of one mean over areas, with
+    as little aliasing.
+    """
+    while image.shape[1] >= 2 * w and image.shape[0] >= 2 * h:
+        half = (image.shape[1] // 2, image.shape[0] // 2)
+        image = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 class PlateDetector:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vision.ctc import PlateDecoder
-from vision.plates import ALPHABET, Kind
+from vision.plates import ALPHABET, READ_KINDS, Kind
 
 ALPHABET_SMALL = ["", "A", "B", "C", "1", "2", "·", "?"]
 SHORT = Kind("short", ("blue",), ("AB", "12", "12"))
@@ -96,3 +96,44 @@ def test_a_whole_plate_is_read_with_its_exact_probability() -> None:
     assert decoded.text == "粤B12345"
     assert decoded.probability == pytest.approx(0.7)
     assert decoded.positions[2] == (("1", pytest.approx(0.7)), ("7", pytest.approx(0.3)))
+
+
+def plain_mass(output: np.ndarray, alphabet: list[str], kind: Kind) -> float:
+    """Probability of all texts of a kind, state by state as in the textbook."""
+    sets = [[alphabet.index(c) for c in allowed] for allowed in kind.positions]
+    # Paths that end in character k of position i, counted from 1; paths that end in the blank behind it.
+    inside = np.zeros((len(sets) + 1, output.shape[1]))
+    after = np.zeros(len(sets) + 1)
+    after[0] = 1.0
+    for row in output:
+        was_inside, was_after = inside.copy(), after.copy()
+        after = (was_after + was_inside.sum(axis=1)) * row[0]
+        for i, allowed in enumerate(sets, start=1):
+            enters = was_after[i - 1] + was_inside[i - 1].sum() - was_inside[i - 1, allowed]
+            inside[i, allowed] = (was_inside[i, allowed] + enters) * row[allowed]
+    return float(after[-1] + inside[-1].sum())
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 2.0, 4.0])
+def test_what_is_left_out_changes_no_answer(sharpness: float) -> None:
+    """Negligible kinds and characters are left out: masses and shares stay, to a millionth."""
+    rng = np.random.default_rng(7)
+    alphabet = ["", *ALPHABET]
+    output = random_output(rng, 12, len(alphabet), sharpness)
+    # O counts as 0 too, which the plain sums do not know.
+    output[:, 0] += output[:, alphabet.index("O")]
+    output[:, alphabet.index("O")] = 0.0
+    text = "粤B7K3F5"
+    for i, character in enumerate(text):
+        output[1 + i + (i > 2)] *= 0.2
+        output[1 + i + (i > 2), alphabet.index(character)] += 0.8
+    decoded = PlateDecoder(alphabet).decode(output)
+    masses = {kind.name: plain_mass(output, alphabet, kind) for kind in READ_KINDS}
+    assert decoded.mass == pytest.approx(sum(masses.values()), abs=1e-6)
+    assert all(decoded.kinds.get(name, 0.0) == pytest.approx(mass, abs=1e-6) for name, mass in masses.items())
+    assert decoded.kind is not None
+    for i, position in enumerate(decoded.positions):
+        for character, share in position:
+            fixed = (*decoded.kind.positions[:i], character, *decoded.kind.positions[i + 1 :])
+            alone = plain_mass(output, alphabet, Kind("one", (), fixed))
+            assert share * masses[decoded.kind.name] == pytest.approx(alone, abs=1e-6)

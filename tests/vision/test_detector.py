@@ -1,7 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
-from vision.detector import PlateDetector, decode_poses, letterbox
+from vision.detector import PlateDetector, decode_poses, letterbox, resized
 
 PLATE = np.array([[100, 60], [180, 62], [180, 90], [100, 88]], np.float32)
 
@@ -79,3 +80,21 @@ def test_the_input_is_a_rectangle_of_whole_strides(height: int, width: int, shap
     assert boxed.batch.shape == (1, 3, *shape)
     middle = boxed.batch[0, :, shape[0] // 2, shape[1] // 2]
     assert np.allclose(middle * 255, [30, 20, 10], atol=0.5)
+
+
+@pytest.mark.parametrize("width", [640, 448, 320, 200])
+def test_a_picture_is_made_smaller_as_by_means_over_areas(width: int) -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.integers(0, 256, (90, 160, 3)).astype(np.uint8)
+    picture = cv2.resize(noise, (1280, 720), interpolation=cv2.INTER_CUBIC)
+    height = width * 9 // 16
+    means = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(int)
+    away = np.abs(resized(picture, width, height).astype(int) - means)
+    assert away.mean() < 3.0
+    assert (resized(picture, 640, 360) == cv2.resize(picture, (640, 360), interpolation=cv2.INTER_AREA)).all()
+
+
+def test_fine_stripes_do_not_alias() -> None:
+    stripes = np.zeros((720, 1280, 3), np.uint8)
+    stripes[:, ::2] = 200
+    assert np.ptp(resized(stripes, 448, 252).astype(int)) <= 2
