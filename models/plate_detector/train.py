@@ -123,9 +123,10 @@ def settings(config: dict[str, Any], data: Path, out: Path) -> dict[str, Any]:
         "mosaic": train["mosaic"],
         "multi_scale": train["multi_scale"],
         "close_mosaic": train["last_epochs_without_mosaic"],
-        "scale": 0.4,
-        "degrees": 4.0,
-        "shear": 2.0,
+        "scale": train["scale"],
+        "degrees": train["degrees"],
+        "shear": train["shear"],
+        "perspective": train["perspective"],
         "translate": 0.1,
         "fliplr": 0.0,  # plates are never mirrored
         "hsv_h": 0.02,
