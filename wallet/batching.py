@@ -7,6 +7,7 @@ the lane, the larger its batches.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -38,6 +39,25 @@ class Failed:
 
 
 Outcome = Done | Failed
+
+
+class Together(ABC):
+    """A use case that knows how to do many of its like in one transaction, better than one by one."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def lane(self) -> str:
+        """Use cases of one lane are done in the order they came."""
+
+    @abstractmethod
+    def __call__(self, connection: Any) -> Any:
+        """This one alone: what it returns or raises."""
+
+    @abstractmethod
+    def together(self, connection: Any, others: Sequence[Any]) -> Sequence[Outcome]:
+        """All of these, this one among them; any error means that nothing of it counts."""
 
 
 class Lane(Generic[Job]):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from wallet import adjusting, charges, refunds, reversals
+from wallet import adjusting, refunds, reversals
+from wallet.batching_charges import checked
 from wallet.command_facts import (
     Adjusted,
     Charged,
@@ -24,6 +25,7 @@ from wallet.once import Command, write_named
 from wallet.store import adjusting as adjusting_rows
 from wallet.store import commands as rows
 from wallet.store.adjusting import Adjustment
+from wallet.store.batching_charges import ChargeTogether
 from wallet.store.commands import KeyConflict
 from wallet.store.database import Store
 
@@ -64,11 +66,9 @@ class Commands:
             amount_fen=amount_fen,
             purpose=purpose,
         )
-        return write_named(
-            self._store,
-            lambda tx: charges.charge(tx, command, account_id, station, amount_fen, purpose),
-            now,
-        )
+        charge = ChargeTogether(checked(command, account_id, station, amount_fen, purpose))
+        answer: Charged | Rejected = write_named(self._store, charge, now)
+        return answer
 
     def refund(
         self,

@@ -173,10 +173,9 @@ class Queue:
             began.set()
             assert go.wait(PATIENCE_S)
 
-        lane = self.store._writer._lane
-        first = lane.submit(gate)
+        first = self.store.submit(gate)
         assert began.wait(PATIENCE_S)
-        answers = [lane.submit(use_case) for use_case in use_cases]
+        answers = [self.store.submit(use_case) for use_case in use_cases]
         before = self.commits
         go.set()
         wait([first, *answers], PATIENCE_S)
@@ -261,7 +260,7 @@ def test_a_closed_store_has_done_what_it_was_given(tmp_path):
     engine = make_engine(f"sqlite:///{tmp_path}/wallet.db")
     create_schema(engine)
     store = Store(engine)
-    answers = [store._writer._lane.submit(_pump(str(number))) for number in range(200)]
+    answers = [store.submit(_pump(str(number))) for number in range(200)]
     store.close()
     assert [answer.result(0) for answer in answers] == [str(number) for number in range(200)]
     with pytest.raises(LaneClosed):

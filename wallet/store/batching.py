@@ -1,32 +1,36 @@
-"""Group commit on SQLite: one writer, many use cases in one transaction, each under its own savepoint."""
+"""Many use cases in one commit: all of them on SQLite, those that know how on PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
+from zlib import crc32
 
 from sqlalchemy import Connection, Engine
 
-from wallet.batching import Done, Failed, Lane, Outcome
+from wallet.batching import Done, Failed, Lane, Outcome, Together
 
 UseCase = Callable[[Connection], Any]
 
-_MOST = 64
+_MOST_SQLITE = 128
+_MOST_POSTGRESQL = 256
+_LANES = 2
 
 
 class GroupCommit:
-    """Writes of this process, one batch after the other. A use case may run twice, but counts once.
+    """SQLite: the writes of this process, batch after batch. A use case may run twice, but counts once.
 
     Answers and refusals alike go out after the commit: a refusal may rest on what a neighbour wrote.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._lane: Lane[UseCase] = Lane("wallet writer", self._batch, _MOST)
+        self._lane: Lane[UseCase] = Lane("wallet writer", self._batch, _MOST_SQLITE)
 
-    def write(self, use_case: UseCase) -> Any:
+    def submit(self, use_case: UseCase) -> Future[Any]:
         """What the use case returns or raises, once the transaction it was in is on disk."""
-        return self._lane.submit(use_case).result()
+        return self._lane.submit(use_case)
 
     def close(self) -> None:
         """Does what is queued, then takes no more."""
@@ -56,10 +60,25 @@ class GroupCommit:
             with self._engine.connect() as connection:
                 connection = connection.execution_options(platepay_writes=True)
                 with connection.begin():
-                    outcomes = [self._under_savepoint(connection, use_case) for use_case in use_cases]
-                return outcomes
+                    return self._in_turn(connection, use_cases)
         except Exception:  # noqa: BLE001  whatever it was, each use case meets it again alone and tells its caller
             return None
+
+    def _in_turn(self, connection: Connection, use_cases: Sequence[UseCase]) -> list[Outcome]:
+        """One by one; those that can be done together, together at the end."""
+        outcomes: dict[int, Outcome] = {}
+        alike: dict[int, Together] = {}
+        for place, use_case in enumerate(use_cases):
+            if isinstance(use_case, Together):
+                alike[place] = use_case
+            else:
+                outcomes[place] = self._under_savepoint(connection, use_case)
+        if alike:
+            # Any error of theirs undoes the whole batch.
+            first, *_ = alike.values()
+            done = first.together(connection, list(alike.values()))
+            outcomes.update(zip(alike, done, strict=True))
+        return [outcomes[place] for place in range(len(use_cases))]
 
     def _under_savepoint(self, connection: Connection, use_case: UseCase) -> Outcome:
         connection.exec_driver_sql("SAVEPOINT use_case")
@@ -72,3 +91,38 @@ class GroupCommit:
             return Failed(error)
         connection.exec_driver_sql("RELEASE use_case")
         return Done(value)
+
+
+class PostgresqlLanes:
+    """PostgreSQL: use cases that can be done together, in few lanes, each with one transaction at a time."""
+
+    def __init__(self, engine: Engine, alone: Callable[[UseCase], Any]) -> None:
+        self._engine = engine
+        self._alone = alone
+        self._lanes: list[Lane[Together]] = [
+            Lane(f"wallet lane {number}", self._batch, _MOST_POSTGRESQL) for number in range(_LANES)
+        ]
+
+    def submit(self, use_case: Together) -> Future[Any]:
+        """Its answer to come."""
+        return self._lanes[crc32(use_case.lane.encode()) % _LANES].submit(use_case)
+
+    def close(self) -> None:
+        """Does what is queued, then takes no more."""
+        for lane in self._lanes:
+            lane.close()
+
+    def _batch(self, use_cases: Sequence[Together]) -> Sequence[Outcome]:
+        if len(use_cases) > 1:
+            try:
+                with self._engine.begin() as connection:
+                    return use_cases[0].together(connection, use_cases)
+            except Exception:  # noqa: BLE001, S110  each meets it again alone, and tells its own caller
+                pass
+        return [self._one(use_case) for use_case in use_cases]
+
+    def _one(self, use_case: Together) -> Outcome:
+        try:
+            return Done(self._alone(use_case))
+        except Exception as error:  # noqa: BLE001  belongs to the caller of this use case
+            return Failed(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -11,9 +12,10 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, OperationalError
 
+from wallet.batching import Together
 from wallet.errors import DurabilityTooLow, InvalidFact, SchemaMissing
 from wallet.guards import creating as _guards  # noqa: F401  the triggers come with the tables
-from wallet.store.batching import GroupCommit
+from wallet.store.batching import GroupCommit, PostgresqlLanes
 from wallet.tables import metadata
 
 T = TypeVar("T")
@@ -75,14 +77,26 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writer = GroupCommit(engine) if engine.dialect.name == "sqlite" else None
+        self._lanes = None if self._writer else PostgresqlLanes(engine, self._write_with_row_locks)
 
     def write(self, use_case: Callable[[Connection], T]) -> T:
         """What `use_case` returns, once its transaction is on disk. It may run again: only rows may count."""
-        if self._writer is not None:
-            answer: T = self._writer.write(use_case)
-            return answer
         with _unstorable_text():
-            return self._write_with_row_locks(use_case)
+            if self._writer is None and not isinstance(use_case, Together):
+                return self._write_with_row_locks(use_case)
+            answer: T = self.submit(use_case).result()
+            return answer
+
+    def submit(self, use_case: Callable[[Connection], T]) -> Future[T]:
+        """The same for callers who do not wait: use cases that are done together with others.
+
+        On PostgreSQL only those that know how (Together).
+        """
+        if self._writer is not None:
+            return self._writer.submit(use_case)
+        if self._lanes is None or not isinstance(use_case, Together):
+            raise TypeError(f"{use_case!r} cannot be done together with others")
+        return self._lanes.submit(use_case)
 
     def _write_with_row_locks(self, use_case: Callable[[Connection], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -106,9 +120,10 @@ class Store:
                 return query(connection)
 
     def close(self) -> None:
-        """Ends the writer, then gives every pooled connection back."""
-        if self._writer is not None:
-            self._writer.close()
+        """Ends the batches, then gives every pooled connection back."""
+        for batches in (self._writer, self._lanes):
+            if batches is not None:
+                batches.close()
         self.engine.dispose()
 
 

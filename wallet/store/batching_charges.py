@@ -1,0 +1,179 @@
+"""Rows of many charges at once: wallets locked in sorted order, few statements however many there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from wallet.batching import Done, Failed, Outcome, Together
+from wallet.batching_charges import SCOPE, Answered, ChargeCommand, Decided, Taken, decide_charges
+from wallet.command_facts import Charged, Rejected, from_json, to_json
+from wallet.ledger import Wallet, revenue
+from wallet.store.batching_rows import PostgresqlRows, SqliteRows
+
+Row = tuple[Any, ...]
+
+_COMMANDS = (
+    "id", "scope", "idempotency_key", "body_hash", "outcome", "code", "answer", "actor", "recorded_at",
+)  # fmt: skip
+_CHARGES = (
+    "id", "account_id", "station", "purpose", "amount_fen", "bonus_fen", "principal_fen", "charged_at",
+)  # fmt: skip
+_TRANSFERS = (
+    "id", "name", "kind", "from_account", "to_account", "amount_fen", "account_id", "wallet_version",
+    "wallet_after_fen", "station", "recorded_at", "charge_id",
+)  # fmt: skip
+_OUTBOX = ("kind", "body", "created_at")
+
+
+class Rows(Protocol):
+    """What differs between the two databases."""
+
+    def lock_wallets(self, accounts: Sequence[str]) -> list[Row]: ...
+
+    def answered(self, scope: str, keys: Sequence[str]) -> list[tuple[str, str, Any]]: ...
+
+    def open_accounts(self, names: Sequence[str]) -> None: ...
+
+    def save_wallets(self, rows: Sequence[tuple[str, int, int, int]]) -> None: ...
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeTogether(Together):
+    """The use case of one charge, which knows how to do many of its like at once."""
+
+    command: ChargeCommand
+
+    @property
+    def lane(self) -> str:
+        """Charges of one wallet go one after the other."""
+        return self.command.account_id
+
+    def __call__(self, connection: Connection) -> Any:
+        """This charge alone."""
+        match charge_all(connection, [self.command])[0]:
+            case Done(value):
+                return value
+            case Failed(error):
+                raise error
+
+    def together(self, connection: Connection, others: Sequence[Any]) -> list[Outcome]:
+        """All of these charges, this one among them."""
+        return charge_all(connection, [other.command for other in others])
+
+
+def charge_all(connection: Connection, commands: Sequence[ChargeCommand]) -> list[Outcome]:
+    """What each charge comes to, written inside this transaction.
+
+    Any error means that nothing of it counts: a name that somebody else is just using, for one.
+    """
+    with _errors_of(connection):
+        raw = connection.connection.driver_connection
+        rows: Rows = SqliteRows(raw) if connection.dialect.name == "sqlite" else PostgresqlRows(raw)
+        accounts = sorted({command.account_id for command in commands})
+        wallets = {row[0]: Wallet(*row) for row in rows.lock_wallets(accounts)}
+        # Only now: who took one of these names before us has committed, or waits for a wallet we hold.
+        found = rows.answered(SCOPE, sorted({command.key for command in commands}))
+        known = {key: Answered(body, from_json(answer)) for key, body, answer in found}
+        decided = decide_charges(commands, wallets, known)
+        if decided.taken:
+            _write(rows, decided)
+    return [Failed(answer) if isinstance(answer, Exception) else Done(answer) for answer in decided.answers]
+
+
+@contextmanager
+def _errors_of(connection: Connection) -> Iterator[None]:
+    """Errors of the driver as SQLAlchemy would tell them: who tries again asks for these."""
+    driver = connection.dialect.dbapi
+    if driver is None:
+        raise RuntimeError("an engine without a driver")
+    try:
+        yield
+    except driver.Error as error:
+        if connection.dialect.is_disconnect(error, None, None):
+            connection.invalidate(error)
+        raise DBAPIError.instance(None, None, error, driver.Error, dialect=connection.dialect) from error
+
+
+def _write(rows: Rows, decided: Decided) -> None:
+    taken = [one for one in decided.taken if isinstance(one.answer, Charged)]
+    if taken:
+        rows.open_accounts(sorted({revenue(one.command.station) for one in taken}))
+        rows.insert("charges", _CHARGES, [_charge_row(one.command, one.answer) for one in taken])
+        rows.insert("transfers", _TRANSFERS, [row for one in taken for row in _transfer_rows(one)])
+        rows.insert("outbox", _OUTBOX, [_event_row(one) for one in taken])
+        rows.save_wallets(
+            [
+                (account_id, wallet.principal_fen, wallet.bonus_fen, wallet.version)
+                for account_id, wallet in sorted(decided.wallets.items())
+            ]
+        )
+    rows.insert("commands", _COMMANDS, [_command_row(one) for one in decided.taken])
+
+
+def _charge_row(command: ChargeCommand, answer: Charged | Rejected) -> Row:
+    bonus_fen = answer.bonus_fen if isinstance(answer, Charged) else 0
+    return (
+        command.charge_id,
+        command.account_id,
+        command.station,
+        command.purpose,
+        command.amount_fen,
+        bonus_fen,
+        command.amount_fen - bonus_fen,
+        command.now,
+    )
+
+
+def _transfer_rows(taken: Taken) -> Iterable[Row]:
+    command = taken.command
+    for transfer_id, transfer in zip(command.transfer_ids, taken.transfers, strict=False):
+        yield (
+            transfer_id,
+            transfer.name,
+            transfer.kind,
+            transfer.from_account,
+            transfer.to_account,
+            transfer.amount_fen,
+            transfer.account_id,
+            transfer.wallet_version,
+            transfer.wallet_after_fen,
+            command.station,
+            command.now,
+            command.charge_id,
+        )
+
+
+def _command_row(taken: Taken) -> Row:
+    command, answer = taken.command, taken.answer
+    code = answer.code if isinstance(answer, Rejected) else "done"
+    outcome = "done" if code == "done" else "rejected"
+    return (
+        command.command_id,
+        SCOPE,
+        command.key,
+        command.body_hash,
+        outcome,
+        code,
+        _json(to_json(answer)),
+        command.actor,
+        command.now,
+    )
+
+
+def _event_row(taken: Taken) -> Row:
+    body = to_json(taken.answer)
+    del body["answer"]
+    return "charged", _json(body), taken.command.now
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
