@@ -326,19 +326,31 @@ class OutboxEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuditCheck:
-    """One proof: how many rows were looked at, and the first that breaks the rule."""
+    """One proof: how many rows were looked at, and the first that breaks the rule.
+
+    rule: the invariant it belongs to, I1 to I7 of docs/money.md.
+    """
 
     name: str
     ok: bool
     count: int
     first_bad: str | None
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """All proofs; ok where every one holds."""
+    """All proofs; ok where every one holds.
+
+    head: number and hash of the newest block. since_block: where an incremental audit began, else None.
+    unsealed: rows that no block seals yet.
+    """
 
     checks: tuple[AuditCheck, ...] = field(default=())
+    head: tuple[int, str] | None = None
+    since_block: int | None = None
+    unsealed: int = 0
+    signatures_checked: bool = False
 
     @property
     def ok(self) -> bool:

@@ -23,8 +23,29 @@ def day(wallet, forecourt):
     forecourt.arrive("粤B00002", pump="2", sighting_id="s2")
     forecourt.arrive("粤B00001", pump="1", seconds=9_000, sighting_id="s3")
     forecourt.sell(90_000, pump="1", started=9_010)
+    _commands(forecourt)
     forecourt.must_add_up()
     return forecourt
+
+
+def _commands(forecourt):
+    """One of each command, for a customer of their own."""
+    commands, numbers = forecourt.wallet.commands, iter(range(100))
+    account_id = forecourt.customer("粤B00009", 50_000)
+    visit = forecourt.arrive("粤B00009", pump="9").visit
+
+    def by(actor="wang"):
+        return {"key": f"k{next(numbers)}", "actor": actor, "now": forecourt.at(9_500)}
+
+    commands.void(visit.id, "asked", **by())
+    granted = commands.give_bonus(account_id, 3_000, "spring", **by())
+    charged = commands.charge(account_id, "demo", 5_000, "car wash", **by())
+    commands.refund(1_000, "too much", charge_id=charged.charge_id, **by())
+    again = commands.give_bonus(account_id, 700, "spring", **by())
+    commands.reverse(again.transfer_id, "not his", **by())
+    proposed = commands.propose_adjustment(account_id, "principal", -250, "counted", **by())
+    commands.decide_adjustment(proposed.adjustment_id, approve=True, **by("li"))
+    assert granted.balance_fen == 53_000
 
 
 # What somebody with the database's password might do, and the proofs that must notice; the last
@@ -88,6 +109,56 @@ EDITS = [
     ("UPDATE matches SET plate = 'X' WHERE sighting_id = 's2'", {"match_fits_its_visit"}, "sighting s2"),
     ("UPDATE recharge_orders SET amount_fen = amount_fen + 1", {"paid_order_is_credited_once"}, "order "),
     ("UPDATE channel_payments SET amount_fen = amount_fen + 1", {"payment_is_booked"}, "payment sandbox/"),
+    (
+        "UPDATE transfers SET to_account = from_account, from_account = to_account WHERE kind = 'bonus'",
+        {"balance_is_fold_of_transfers", "running_balance_adds_up"},
+        "wallet ",
+    ),
+    (
+        "UPDATE transfers SET to_account = 'marketing' WHERE kind = 'recharge'",
+        {"transfer_touches_the_wallet_it_names"},
+        "to marketing, not wallet ",
+    ),
+    (
+        "UPDATE visits SET state = 'voided', ended_by = 'zero_sale' WHERE state = 'captured'",
+        {"void_moved_nothing"},
+        "was voided, but transfer ",
+    ),
+    ("UPDATE captures SET captured_at = '2026-01-01'", {"capture_is_transferred"}, "belongs to no capture"),
+    ("UPDATE charges SET amount_fen = amount_fen + 1", {"charge_is_transferred"}, "charge "),
+    (
+        "UPDATE charges SET bonus_fen = bonus_fen - 1, principal_fen = principal_fen + 1",
+        {"charge_is_transferred", "refunds_add_up"},
+        "charge ",
+    ),
+    ("UPDATE charges SET station = 'other'", {"charge_is_transferred"}, "belongs to no charge"),
+    ("UPDATE refunds SET refunded_fen = refunded_fen + 1", {"refunds_add_up"}, "refund "),
+    ("UPDATE refunds SET debited_fen = debited_fen + 1", {"refunds_add_up"}, "refund "),
+    (
+        "UPDATE refunds SET bonus_fen = bonus_fen + 1, principal_fen = principal_fen - 1",
+        {"refunds_add_up"},
+        "refund ",
+    ),
+    ("DELETE FROM refunds", {"refunds_add_up", "answer_has_its_rows"}, "belongs to no refund"),
+    (
+        "UPDATE transfers SET reverses_id = (SELECT MIN(id) FROM transfers) WHERE kind = 'reversal'",
+        {"reversal_takes_back_what_it_names"},
+        "does not take back",
+    ),
+    (
+        "UPDATE adjustment_decisions SET decided_by = proposed_by",
+        {"adjustment_has_two_people", "answer_has_its_rows"},
+        "approved by wang",
+    ),
+    ("UPDATE adjustments SET change_fen = -251", {"adjustment_has_two_people"}, "adjustment "),
+    ("DELETE FROM adjustment_decisions", {"adjustment_has_two_people", "answer_has_its_rows"}, "is open"),
+    ("DELETE FROM charges", {"answer_has_its_rows"}, "was answered as done"),
+    (
+        "DELETE FROM commands WHERE scope = 'bonus'",
+        {"money_moved_by_hand_was_commanded"},
+        "was never commanded",
+    ),
+    ("DELETE FROM vehicles", {"named_answer_is_there"}, "which is not there"),
 ]
 
 
@@ -132,15 +203,17 @@ def test_an_edit_by_hand_is_found_on_postgresql_too(wallet, day):
 
 def test_every_proof_is_broken_by_some_edit():
     noticed = set().union(*(proofs for _, proofs, _ in EDITS))
+    # The chain has a file of its own: test_chain.py.
     assert noticed == {proof.name for proof in PROOFS}
 
 
 def test_the_audit_counts_what_it_looked_at(wallet, day):
     counts = {check.name: check.count for check in wallet.audit().checks}
-    assert counts["sighting_has_its_match"] == 3
-    assert counts["one_hold_per_visit"] == 3
+    assert counts["sighting_has_its_match"] == 4
+    assert counts["one_hold_per_visit"] == 4
     assert counts["one_capture_per_sale_and_visit"] == 2
-    assert counts["running_balance_adds_up"] == 4
+    assert counts["running_balance_adds_up"] == 13
+    assert counts["answer_has_its_rows"] == 8
     assert wallet.audit().ok
 
 
