@@ -104,20 +104,14 @@ class Stays:
                 sighting = self._decide(stay) if not self._absorb(stay) else None
                 events += [sighting] if sighting is not None else []
             if stay.number in self.stays and not is_visible and gone_s >= self.rules.reentry_s:
-                events += self._close(stay)
+                events += self._finish(stay)
         return events
 
     def flush(self) -> list[Event]:
         """The stream is over: decide what is open, and everybody has left."""
         events: list[Event] = []
         for stay in list(self.stays.values()):
-            if stay.sighting is None:
-                self._ask_second(stay, MOST_SECOND_LOOKS)
-            if stay.sighting is None and not self._absorb(stay) and self._is_worth(stay):
-                sighting = self._decide(stay)
-                events += [sighting] if sighting is not None else []
-            if stay.number in self.stays:
-                events += self._close(stay)
+            events += self._finish(stay)
         return events
 
     def stay_of(self, track: int) -> Stay | None:
@@ -131,6 +125,15 @@ class Stays:
         self.stays[track] = stay
         self._of_track[track] = track
         return stay
+
+    def _finish(self, stay: Stay) -> list[Event]:
+        """It has left for good: decide it if it is open, and tell that it has left."""
+        events: list[Event] = []
+        if stay.sighting is None and self._is_worth(stay):
+            self._ask_second(stay, MOST_SECOND_LOOKS)
+            sighting = self._decide(stay) if not self._absorb(stay) else None
+            events += [sighting] if sighting is not None else []
+        return events + (self._close(stay) if stay.number in self.stays else [])
 
     def _close(self, stay: Stay) -> list[Event]:
         del self.stays[stay.number]

@@ -215,3 +215,13 @@ def test_a_plate_long_unreadable_and_then_clear_is_read_after_all(camera, car, s
     [sighting] = lane.sightings
     assert sighting.text == "粤B12345"
     assert sighting.wrong_ppm <= 4000
+
+
+def test_an_unsure_plate_gone_for_good_before_it_was_due_is_told_of(camera, car, torn) -> None:
+    place = hidden(lambda t: (320.0, 200.0), (1.0, 99))
+    options = PipelineOptions(zones=(PUMP,), reentry_s=3.0)
+    lane = camera(options, [car("粤B12345", place, lambda n: torn("粤B12345", "粤B12845", 0.6))])
+    lane.run(8, until=8)
+    [sighting] = lane.sightings
+    assert sighting.wrong_ppm > 100_000
+    assert len(lane.departures) == 1
