@@ -60,8 +60,8 @@ class PlateDecoder:
     silent: characters that stand on plates but in no text, such as the dot: they count as blanks.
     """
 
-    # What a network calls a character that it knows from elsewhere: no serial has I or O.
-    ALIASES: ClassVar = {"O": "0", "I": "1"}
+    # (what a network says, what it may mean): no serial has I or O, and where O may stand no digit does.
+    ALIASES: ClassVar = (("O", "0"), ("I", "1"), ("0", "O"))
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class PlateDecoder:
         self.columns: Indices = np.array([index[c] for c in self.characters], np.intp)
         self.twins = [
             (self.characters.index(own), index[alias])
-            for alias, own in self.ALIASES.items()
+            for alias, own in self.ALIASES
             if alias in index and own in self.characters
         ]
         dots = [i for i, c in enumerate(alphabet) if i != blank and c in silent]

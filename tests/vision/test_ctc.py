@@ -137,3 +137,18 @@ def test_what_is_left_out_changes_no_answer(sharpness: float) -> None:
             fixed = (*decoded.kind.positions[:i], character, *decoded.kind.positions[i + 1 :])
             alone = plain_mass(output, alphabet, Kind("one", (), fixed))
             assert share * masses[decoded.kind.name] == pytest.approx(alone, abs=1e-6)
+
+
+def spelt(text: str, alphabet: list[str]) -> np.ndarray:
+    """An output that says each character once, with a blank between."""
+    output = np.full((2 * len(text) + 1, len(alphabet)), 1e-6)
+    output[::2, 0] = 1.0
+    for i, character in enumerate(text):
+        output[2 * i + 1, alphabet.index(character)] = 1.0
+    return output / output.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("晋088888", "晋O88888"), ("晋AO88O8", "晋A08808")])
+def test_zero_and_o_are_told_apart_by_their_place(said: str, meant: str) -> None:
+    alphabet = ["", *ALPHABET]
+    assert PlateDecoder(alphabet).decode(spelt(said, alphabet)).text == meant
