@@ -161,6 +161,19 @@ def bench_watch(
     run(seconds=seconds, as_json=json, engine=engine)
 
 
+@bench.command("read")
+def bench_read(
+    json: JsonOption = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 and name the bars that are missed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="End within 50 seconds.")] = False,
+    engine: EngineOption = "auto",
+) -> None:
+    """A 720p frame with one plate: CPU time of each stage, on each engine, next to a stock pipeline."""
+    from api.commands.bench_read import bench_read as run
+
+    raise typer.Exit(run(as_json=json, check=check, quick=quick, engine=engine))
+
+
 @operator.command("add")
 def operator_add(
     name: Annotated[str, typer.Argument(help="The name the operator logs in with.")],
