@@ -28,7 +28,12 @@ app.add_typer(operator, name="operator")
 app.add_typer(device, name="device")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-EngineOption = Annotated[str, typer.Option(help="auto, openvino or onnx: what runs the networks.")]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        envvar="PLATEPAY_ENGINE", help="auto, openvino, onnx or ultralytics: what runs the networks."
+    ),
+]
 ReadersOption = Annotated[str, typer.Option(help="first, second or both: who reads the plates.")]
 CamerasOption = Annotated[Path, typer.Option("--cameras", help="The file that names the cameras.")]
 
@@ -172,6 +177,19 @@ def bench_read(
     from api.commands.bench_read import bench_read as run
 
     raise typer.Exit(run(as_json=json, check=check, quick=quick, engine=engine))
+
+
+@bench.command("ledger")
+def bench_ledger(
+    json: JsonOption = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 where a bar is missed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, within a minute.")] = False,
+    only: Annotated[str, typer.Option(help="both, sqlite or postgresql.")] = "both",
+) -> None:
+    """Debits a second on SQLite and PostgreSQL, next to pgbench TPC-B on the same server in the same run."""
+    from api.commands.bench_ledger import bench_ledger as run
+
+    raise typer.Exit(run(as_json=json, check=check, quick=quick, only=only))
 
 
 @operator.command("add")

@@ -60,7 +60,12 @@ class Settings(BaseSettings):
         False, description="Offer the sandbox payment channel: recharges without real money"
     )
     page: bool = Field(True, description="Serve the operator page under /operator")
-    engine: Literal["auto", "openvino", "onnx"] = Field("auto", description="What runs the neural networks")
+    engine: Literal["auto", "openvino", "onnx", "ultralytics"] = Field(
+        "auto", description="What runs the neural networks, where --engine names nothing else"
+    )
+    second_reader: Literal["auto", "openvino", "onnx", "paddle"] = Field(
+        "auto", description="What runs the second reader; auto: the same engine as the first"
+    )
 
     time_zone: str = Field("Asia/Shanghai", description="Zone of the times on the operator page")
     session_s: int = Field(43_200, ge=60, le=604_800, description="How long a login lasts")

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from api.commands.readers import open_second_reader
 from cameras.config import load_cameras
 from cameras.messages import ModelNames, named_together
 from cameras.sinks import open_sink
@@ -21,7 +22,6 @@ from vision.backends import (
     SECOND_READER,
     load_detector,
     load_reader,
-    load_second_reader,
 )
 from vision.cards import open_weights
 from vision.pipeline import build_pipeline
@@ -45,7 +45,7 @@ def watch(cameras_file: Path, camera_name: str, engine: str) -> int:
         pipeline_options(camera),
         load_detector(engine),
         load_reader(engine),
-        second_reader=load_second_reader(engine),
+        second_reader=open_second_reader(engine),
     )
     readers = named_together(open_weights(READER).sha256, open_weights(SECOND_READER).sha256)
     models = ModelNames(detector=open_weights(DETECTOR).sha256, reader=readers)

@@ -1,6 +1,5 @@
 """The engines of the extras, each in an environment of its own."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,10 +7,19 @@ import cv2
 import numpy as np
 import pytest
 
-from vision.backends import load_detector
-from vision.cards import WEIGHTS
+from vision.backends import SECOND_READER, load_detector, load_network, load_second_reader, read_alphabet
+from vision.cards import WEIGHTS, open_weights
 from vision.errors import EngineMissingError, WeightsMissingError
 from vision.plate_art import draw_plate
+
+PLATES = [
+    ("粤B12345", "blue"),
+    ("京AD06088", "green"),
+    ("沪D29275", "yellow"),
+    ("鲁L88K8Z", "blue"),
+    ("新K4Q7F0", "blue"),
+    ("琼A5577警", "white"),
+]
 
 
 def picture_with_plate() -> np.ndarray:
@@ -21,27 +29,6 @@ def picture_with_plate() -> np.ndarray:
     return picture
 
 
-def paddle_folder(folder: Path) -> Path:
-    """Our reader as PaddleOCR wants a network; its notes are YAML, of which JSON is a part."""
-    from vision.backends.onnx import OnnxNetwork
-
-    content = (WEIGHTS / "plate_reader.onnx").read_bytes()
-    (folder / "inference.onnx").write_bytes(content)
-    steps = [
-        {"DecodeImage": {"channel_first": False, "img_mode": "BGR"}},
-        {"RecResizeImg": {"image_shape": [3, 48, 168]}},
-        {"KeepKeys": {"keep_keys": ["image"]}},
-    ]
-    alphabet = list(OnnxNetwork(content).notes["alphabet"])
-    notes = {
-        "Global": {"model_name": "PP-OCRv4_mobile_rec"},
-        "PreProcess": {"transform_ops": steps},
-        "PostProcess": {"name": "CTCLabelDecode", "character_dict": alphabet},
-    }
-    (folder / "inference.yml").write_text(json.dumps(notes, ensure_ascii=False), encoding="utf-8")
-    return folder
-
-
 @pytest.mark.train
 def test_ultralytics_finds_what_our_own_decoding_finds() -> None:
     pytest.importorskip("ultralytics")
@@ -49,19 +36,70 @@ def test_ultralytics_finds_what_our_own_decoding_finds() -> None:
 
     picture = picture_with_plate()
     path = WEIGHTS / "plate_detector.onnx"
-    [theirs, *_] = UltralyticsDetector(path).detect(picture)
+    [theirs, *_] = UltralyticsDetector(path, "cpu").detect(picture)
+    [ours, *_] = load_detector("onnx", long_side_px=640).detect(picture)
+    assert np.allclose(theirs.corners, ours.corners, atol=3.0)
+    assert theirs.score == pytest.approx(ours.score, abs=0.05)
+
+
+@pytest.mark.train
+def test_the_engine_ultralytics_is_a_detector_like_the_others() -> None:
+    pytest.importorskip("ultralytics")
+    picture = picture_with_plate()
+    [theirs, *_] = load_detector("ultralytics").detect(picture)
     [ours, *_] = load_detector("onnx").detect(picture)
     assert np.allclose(theirs.corners, ours.corners, atol=3.0)
     assert theirs.score == pytest.approx(ours.score, abs=0.05)
 
 
+@pytest.mark.train
+def test_the_reference_of_the_benchmark_is_stock_yolo11n(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ultralytics = pytest.importorskip("ultralytics")
+    import onnx
+
+    from api.commands.bench_reference.yolo11 import multiply_adds, yolo11n
+
+    monkeypatch.chdir(tmp_path)
+    stock = ultralytics.YOLO("yolo11n.yaml")
+    exported = onnx.load(stock.export(format="onnx", imgsz=640, simplify=True))
+    ours, parameters = yolo11n()
+    assert parameters == pytest.approx(sum(p.numel() for p in stock.model.parameters()), rel=0.01)
+    assert multiply_adds(ours) == pytest.approx(multiply_adds(exported), rel=0.02)
+    shapes = [
+        [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim] for model in (ours, exported)
+    ]
+    assert shapes[0] == shapes[1] == [1, 84, 8400]
+
+
+@pytest.mark.paddle
+def test_the_second_reader_says_the_same_through_paddleocr() -> None:
+    pytest.importorskip("paddleocr")
+    theirs, ours = load_second_reader("paddle"), load_second_reader("onnx")
+    for text, colour in PLATES:
+        crop = cv2.resize(draw_plate(text, colour), (252, 72), interpolation=cv2.INTER_AREA)
+        crop = cv2.GaussianBlur(crop, (0, 0), 1.5)
+        a, b = theirs.read(crop), ours.read(crop)
+        assert a.text == b.text, text
+        assert a.colour == b.colour == colour
+        # PaddleOCR knows one mean score a text, our decoder each character.
+        if a.text is not None:
+            mean = np.mean([position[0][1] for position in b.positions])
+            assert a.positions[0][0][1] == pytest.approx(mean, abs=0.1)
+            assert 0.5 < a.confidence <= 1.0
+
+
 @pytest.mark.paddle
 def test_paddle_reads_a_drawn_plate_from_a_local_folder(tmp_path: Path) -> None:
     pytest.importorskip("paddleocr")
-    from vision.backends.paddle import PaddleReader
+    from vision.backends.paddle import PaddleReader, write_model_folder
 
+    weights = open_weights(SECOND_READER)
+    notes = load_network(weights, "onnx", "f32").notes
+    write_model_folder(tmp_path, weights.content, read_alphabet(weights, notes))
     crop = cv2.resize(draw_plate("粤B12345", "blue"), (336, 96), interpolation=cv2.INTER_AREA)
-    said = PaddleReader(paddle_folder(tmp_path)).read(crop)
+    said = PaddleReader(tmp_path).read(crop)
     assert said.text == "粤B12345"
     assert said.colour == "blue"
     assert 0.5 < said.confidence <= 1.0
