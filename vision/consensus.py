@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vision.ensemble import combine
 from vision.plates import is_valid, kind_of
 from vision.types import Colour, Image, PlateText, Position
 
@@ -31,8 +32,6 @@ LEAST_NOVELTY = 0.05
 # How far the errors of different looks at one plate go together; on degraded real plates, six views each, 0.3
 # made what called itself sure wrong four times too often.
 SHARED_ERROR = 0.5
-# A look that both readers have read counts as so many that only the first has.
-BOTH_WEIGHT = 4.0
 # Chance that a reading is about something else altogether, spread over all characters.
 MISLED = 0.01
 CHARACTERS = 34
@@ -48,7 +47,7 @@ class Look:
     weight: 0 to 1, its quality. novelty: 0 to 1, how much it differs from the looks before it.
     thumb: the crop, small, grey, centred and of length 1.
     crop: what was read, while a second reader may still be asked; rows: how many rows it may have.
-    by_both: `plate` is what both readers say.
+    second: what the second reader says of it, where it was asked.
     """
 
     plate: PlateText
@@ -57,12 +56,12 @@ class Look:
     thumb: Thumb
     crop: Image | None = None
     rows: tuple[int, ...] = (1,)
-    by_both: bool = False
+    second: PlateText | None = None
 
     @property
     def worth(self) -> float:
         """How much it counts for in the pool."""
-        return self.weight * self.novelty * (BOTH_WEIGHT if self.by_both else 1.0)
+        return self.weight * self.novelty
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,24 @@ def pool(
 
 
 def agree(looks: Sequence[Look]) -> Consensus:
-    """The consensus of all looks. Raises ValueError where there are none."""
+    """The consensus of all looks by all readers. Raises ValueError where there are none.
+
+    Each reader's looks are pooled first, for they share its errors: many looks of the first never outvote
+    the few that the second was asked for. What the two then say is put together as for a single crop.
+    """
+    first = agree_of_one(looks)
+    asked = [replace(look, plate=look.second) for look in looks if look.second is not None]
+    if first.text is None or not asked:
+        return first
+    both = combine(as_plate(first), as_plate(agree_of_one(asked)))
+    if both.text is None:
+        return first
+    by_characters = math.prod(position[0][1] for position in both.positions)
+    return sealed(both.text, first.colour, both.positions, by_characters, both.confidence, first.looks)
+
+
+def agree_of_one(looks: Sequence[Look]) -> Consensus:
+    """The consensus of one reader's looks. Raises ValueError where there are none."""
     readable = [look for look in looks if look.plate.text is not None]
     if not readable:
         count = math.floor(sum(look.novelty for look in looks))
@@ -146,12 +162,31 @@ def agree(looks: Sequence[Look]) -> Consensus:
     ]
     text = choose_text(columns, agreeing)
     by_characters = math.prod(column[c] for column, c in zip(columns, text, strict=True))
-    right = min(lengths[length] * by_characters, 1 - MOST_CERTAIN_PPM / MILLION)
+    positions = tuple(ranked(column) for column in columns)
+    colour, right = vote_colour(agreeing, text), lengths[length] * by_characters
+    return sealed(text, colour, positions, by_characters, right, math.floor(worth + 1e-9))
+
+
+def sealed(
+    text: str,
+    colour: Colour,
+    positions: Sequence[Position],
+    by_characters: float,
+    right: float,
+    looks: int,
+) -> Consensus:
+    """The consensus, no surer than the cap. right: chance that the text is; by_characters: by them alone."""
+    right = min(right, 1 - MOST_CERTAIN_PPM / MILLION)
     wrong_ppm = math.ceil((1 - right) * MILLION - 1e-6)
     # Doubt about the length and the cap belong to the characters too: who multiplies them gets the same.
-    kept = (right / by_characters) ** (1 / length)
-    positions = tuple(ranked(column, kept) for column in columns)
-    return Consensus(text, vote_colour(agreeing, text), positions, wrong_ppm, math.floor(worth + 1e-9))
+    kept = (right / by_characters) ** (1 / len(text))
+    scaled = tuple(tuple((c, p * kept) for c, p in position) for position in positions)
+    return Consensus(text, colour, scaled, wrong_ppm, looks)
+
+
+def as_plate(said: Consensus) -> PlateText:
+    """The consensus as if it were one reading."""
+    return PlateText(said.text, said.colour, 1.0, said.positions, 1 - said.wrong_ppm / MILLION)
 
 
 def shares_of(looks: Sequence[Look]) -> list[float]:
@@ -185,10 +220,9 @@ def choose_text(columns: Sequence[dict[str, float]], looks: Sequence[Look]) -> s
     return max(texts, key=lambda text: math.prod(c[x] for c, x in zip(columns, text, strict=True)))
 
 
-def ranked(column: dict[str, float], kept: float) -> Position:
-    """The likeliest characters of a position, most likely first, with this share of their probability."""
-    order = sorted(column.items(), key=lambda item: (-item[1], item[0]))
-    return tuple((character, share * kept) for character, share in order[:POSITION_CHARACTERS])
+def ranked(column: dict[str, float]) -> Position:
+    """The likeliest characters of a position, most likely first."""
+    return tuple(sorted(column.items(), key=lambda item: (-item[1], item[0]))[:POSITION_CHARACTERS])
 
 
 def vote_colour(looks: Sequence[Look], text: str | None) -> Colour:

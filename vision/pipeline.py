@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TypeVar
 
 from vision.consensus import thumb_of
-from vision.ensemble import combine
 from vision.motion import MotionGate
 from vision.picture import Detector, PictureReading, Reader, read_crop, read_picture
 from vision.quality import quality
@@ -193,12 +192,9 @@ class PlateReaderPipeline:
         return self._stays.advance(at, self._visible)
 
     def _second(self, reader: Reader | None) -> SecondReader | None:
-        """Both readers' reading of a crop that the first has read; None without a second one."""
         if reader is None:
             return None
-        return lambda plate, crop, rows: combine(
-            plate, self._timed("second", lambda: reader.read(crop, rows))
-        )
+        return lambda crop, rows: self._timed("second", lambda: reader.read(crop, rows))
 
     def _is_worth_reading(self, track: int | None, frame: Frame, detection: Detection) -> bool:
         """Whether a plate must be read now.

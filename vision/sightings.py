@@ -80,10 +80,10 @@ class Stays:
         size = (frame.image.shape[1], frame.image.shape[0])
         zone = zone_at(detection.corners, size, self.rules.zones)
         at = frame.captured_at
-        passed_s = (at - stay.seen_at).total_seconds()
         stay.see(detection.corners, detection.score, at)
-        if zone is not None and zone == stay.zone and stay.rest.since < at:
-            stay.stood_s[zone] = stay.stood_s.get(zone, 0.0) + passed_s
+        if zone is not None and stay.counted_at is not None:
+            rested_s = (at - max(stay.rest.since, stay.counted_at)).total_seconds()
+            stay.stood_s[zone] = max(rested_s, stay.stood_s.get(zone, 0.0))
         stay.zone = zone
         if zone is None and self.rules.zones:
             return

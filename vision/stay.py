@@ -19,8 +19,8 @@ from vision.zones import Rest
 
 Point = npt.NDArray[np.float64]
 
-# One reading out of what the first reader said of a crop, the crop, and how many rows it may have.
-SecondReader = Callable[[PlateText, Image, Sequence[int]], PlateText]
+# What the second reader says of a crop that may have so many rows.
+SecondReader = Callable[[Image, Sequence[int]], PlateText]
 
 # More looks than these add nothing but time, and more that could not be read add nothing at all.
 MOST_LOOKS = 48
@@ -48,7 +48,7 @@ class Stay:
     seen: in how many frames; score_sum: of the detector over them; surest: its best. widest: in pixels.
     beside: of these, how many with a likelier plate on the same car.
     readings: how often it was read where it counts; looks: what counts of it.
-    stood_s: how long it has stood in each zone.
+    stood_s: how long at most it has stood in one place of each zone.
     """
 
     number: int
@@ -89,7 +89,7 @@ class Stay:
     @property
     def second_readings(self) -> int:
         """How many of its looks the second reader has read."""
-        return sum(look.by_both for look in self.looks)
+        return sum(look.second is not None for look in self.looks)
 
     @property
     def is_attachment(self) -> bool:
@@ -151,8 +151,7 @@ def ask_second(stay: Stay, second: SecondReader) -> bool:
     look = stay.looks[best]
     if look.crop is None:
         return False
-    plate = second(look.plate, look.crop, look.rows)
-    stay.looks[best] = replace(look, plate=plate, crop=None, by_both=True)
+    stay.looks[best] = replace(look, crop=None, second=second(look.crop, look.rows))
     stay.consensus = agree(stay.looks)
     return True
 

@@ -225,3 +225,78 @@ def test_an_unsure_plate_gone_for_good_before_it_was_due_is_told_of(camera, car,
     [sighting] = lane.sightings
     assert sighting.wrong_ppm > 100_000
     assert len(lane.departures) == 1
+
+
+def test_a_sticker_on_the_car_is_no_second_car(camera, car, say) -> None:
+    """Unread, always a plate's width from a plate: the car gives its sighting, the sticker nothing."""
+    plate = arrive_and_stand()
+
+    def sticker(t: float):
+        x, y = plate(t)
+        return x + 8, y - 52
+
+    lane = camera(FREE, [car("粤B12345", plate), car("粤B77777", sticker, lambda n: say(None))])
+    lane.run(25)
+    assert [s.text for s in lane.sightings] == ["粤B12345"]
+    assert set(lane.tracks) == {"粤B12345"}
+    assert lane.pipeline.unread == 0
+
+
+def test_a_plate_that_passes_and_cannot_be_read_is_counted_once_and_gives_nothing(camera, car, say) -> None:
+    place = lambda t: (40 + 80 * t, 200.0) if t < 6 and not 2 <= t < 2.4 else None  # noqa: E731
+    lane = camera(PipelineOptions(reentry_s=5), [car("?", place, lambda n: say(None))])
+    lane.run(14)
+    assert lane.events == []
+    assert lane.pipeline.unread == 1
+    assert len(lane.tracks["?"]) == 1
+
+
+@pytest.mark.parametrize("frames_per_second", [1.0, 2.0, 10.0])
+def test_a_car_that_drives_through_a_zone_is_not_sighted_there(camera, car, frames_per_second) -> None:
+    """On its way to the second pump it crosses the place of the first in a second or two."""
+    near = Zone("near", ((0.2, 0.3), (0.5, 0.3), (0.5, 0.9), (0.2, 0.9)))
+    far = Zone("far", ((0.7, 0.3), (0.98, 0.3), (0.98, 0.9), (0.7, 0.9)))
+    place = lambda t: (min(540.0, 20.0 + 70.0 * t), 200.0)  # noqa: E731
+    lane = camera(
+        PipelineOptions(zones=(near, far), reentry_s=20),
+        [car("粤B12345", place)],
+        frames_per_second=frames_per_second,
+    )
+    lane.run(25)
+    assert [(s.text, s.zone) for s in lane.sightings] == [("粤B12345", "far")]
+
+
+def test_a_car_that_only_drives_through_is_at_no_pump(camera, car) -> None:
+    lane = camera(ZONED, [car("粤B12345", lambda t: (60 + 90 * t, 200.0) if t < 6 else None)])
+    lane.run(20)
+    assert [(s.text, s.zone) for s in lane.sightings] == [("粤B12345", None)]
+
+
+def test_a_car_that_creeps_in_a_queue_is_decided_where_it_comes_to_stand(camera, car, say) -> None:
+    """Slowly through one zone for longer than a standing car is given, then at rest in the next."""
+    near = Zone("near", ((0.2, 0.3), (0.5, 0.3), (0.5, 0.9), (0.2, 0.9)))
+    far = Zone("far", ((0.55, 0.3), (0.98, 0.3), (0.98, 0.9), (0.55, 0.9)))
+    place = lambda t: (min(480.0, 140.0 + 45.0 * t), 200.0)  # noqa: E731
+    lane = camera(
+        PipelineOptions(zones=(near, far), dwell_s=2.0, decide_within_s=4.0), [car("粤B12345", place)]
+    )
+    lane.run(20)
+    assert [s.zone for s in lane.sightings] == ["far"]
+
+
+def test_a_car_behind_a_person_for_seconds_with_nothing_to_read_is_one_car(camera, car, say) -> None:
+    place = hidden(arrive_and_stand(), (5.0, 9.0))
+    lane = camera(ZONED, [car("?", place, lambda n: say(None))])
+    lane.run(30)
+    [sighting] = lane.sightings
+    assert sighting.text is None
+    assert len(lane.departures) == 1
+
+
+def test_what_is_final_does_not_change_when_the_reader_changes_its_mind(camera, car, say) -> None:
+    lane = camera(
+        ZONED, [car("粤B12345", arrive_and_stand(), lambda n: say("粤B12345" if n < 40 else "粤B12845"))]
+    )
+    lane.run(40)
+    assert [s.text for s in lane.sightings] == ["粤B12345"]
+    assert len(lane.departures) == 1

@@ -87,3 +87,74 @@ def test_only_a_lonely_plate_where_it_should_be_is_certain() -> None:
 def test_edit_distance(a: str, b: str, distance: int) -> None:
     assert edit_distance(a, b) == edit_distance(b, a) == distance
     assert similarity(a, a) == 1.0
+
+
+def thumb(seed: int) -> np.ndarray:
+    """A small picture of its own: mean 0, length 1."""
+    flat = np.random.default_rng(seed).normal(size=28 * 8).astype(np.float32)
+    flat -= flat.mean()
+    return flat / np.linalg.norm(flat)
+
+
+def alike(first: np.ndarray, share: float) -> np.ndarray:
+    """A small picture that correlates with the first by so much."""
+    other = thumb(99)
+    other = other - (other @ first) * first
+    return share * first + np.sqrt(1 - share**2) * other / np.linalg.norm(other)
+
+
+def test_a_fast_plate_keeps_its_number_from_its_second_frame_on() -> None:
+    tracker = Tracker()
+    numbers = [tracker.update(at(i / 10), [plate(100 + 150 * i, 200)], [None])[0] for i in range(6)]
+    assert set(numbers) == {1}
+
+
+def test_a_plate_hidden_while_it_moves_is_found_where_it_should_be_by_then() -> None:
+    tracker = Tracker()
+    for i in range(10):
+        tracker.update(at(i / 10), [plate(100 + 40 * i, 200)], [None])
+    assert tracker.update(at(1.4), [plate(100 + 40 * 14, 200)], [None]) == [1]
+
+
+@pytest.mark.parametrize("hidden_s", [1.0, 2.5])
+def test_a_standing_plate_nobody_can_read_is_the_same_after_somebody_walked_by(hidden_s: float) -> None:
+    tracker = Tracker(forget_s=3)
+    for i in range(10):
+        tracker.update(at(i / 10), [plate(300, 200)], [None], [thumb(1)])
+    back = tracker.update(at(0.9 + hidden_s), [plate(302, 201)], [None], [alike(thumb(1), 0.6)])
+    assert back == [1]
+
+
+def test_another_thing_further_on_a_moment_later_is_another_track() -> None:
+    """What a bonnet shows is lost at the picture's edge; the next car's plate appears two seconds later."""
+    tracker = Tracker(forget_s=3)
+    for i in range(10):
+        tracker.update(at(i / 10), [plate(400 - 10 * i, 600 + 10 * i)], [None], [thumb(1)])
+    assert tracker.update(at(3.2), [plate(600, 520, 60)], [None], [thumb(2)]) == [2]
+
+
+def test_a_plate_that_comes_back_further_on_is_the_same_only_if_it_reads_or_looks_so(say) -> None:
+    for back, numbers in (
+        ({"plates": [say("粤B12345")]}, [1]),
+        ({"plates": [None], "thumbs": [alike(thumb(1), 0.9)]}, [1]),
+        ({"plates": [None], "thumbs": [alike(thumb(1), 0.4)]}, [2]),
+        ({"plates": [say("京A6F888")]}, [2]),
+    ):
+        tracker = Tracker(forget_s=3)
+        for i in range(5):
+            tracker.update(at(i / 10), [plate(300, 200)], [say("粤B12345")], [thumb(1)])
+        assert tracker.update(at(1.9), [plate(460, 200)], **back) == numbers
+
+
+def test_what_looks_like_the_opposite_is_not_the_plate_that_stood_there() -> None:
+    tracker = Tracker(forget_s=3)
+    tracker.update(at(0), [plate(300, 200)], [None], [thumb(1)])
+    assert tracker.update(at(1.5), [plate(300, 200)], [None], [-thumb(1)]) == [2]
+
+
+def test_two_unread_plates_that_pass_each_other_keep_their_numbers_by_motion_and_looks() -> None:
+    tracker = Tracker()
+    for i in range(21):
+        seen = [plate(100 + 20 * i, 200), plate(500 - 20 * i, 214)]
+        numbers = tracker.update(at(i / 10), seen, [None, None], [thumb(1), thumb(2)])
+    assert numbers == [1, 2]
