@@ -141,6 +141,23 @@ class PostgresServer:
         found = psutil.Process(self._process.pid).children(recursive=True)
         return [child.pid for child in found if title in " ".join(child.cmdline())]
 
+    def cpu_s(self) -> float:
+        """CPU seconds of the server so far, of its processes that have ended too."""
+        import psutil
+
+        if self._process is None:
+            return 0.0
+        postmaster = psutil.Process(self._process.pid)
+        times = postmaster.cpu_times()
+        total = float(times.user + times.system + times.children_user + times.children_system)
+        for child in postmaster.children(recursive=True):
+            try:
+                spent = child.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += spent.user + spent.system
+        return total
+
     def remove(self) -> None:
         """Stops the server and removes its folder."""
         self.stop()

@@ -32,6 +32,14 @@ class GroupCommit:
         """What the use case returns or raises, once the transaction it was in is on disk."""
         return self._lane.submit(use_case)
 
+    def alone(self, use_case: UseCase) -> Any:
+        """The same in a transaction of its own; the database lets only one writer in at a time."""
+        match self._alone(use_case):
+            case Done(value):
+                return value
+            case Failed(error):
+                raise error
+
     def close(self) -> None:
         """Does what is queued, then takes no more."""
         self._lane.close()

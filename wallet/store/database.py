@@ -87,6 +87,14 @@ class Store:
             answer: T = self.submit(use_case).result()
             return answer
 
+    def alone(self, use_case: Callable[[Connection], T]) -> T:
+        """The same in a transaction that nobody else shares, however many wait."""
+        with _unstorable_text():
+            if self._writer is None:
+                return self._write_with_row_locks(use_case)
+            answer: T = self._writer.alone(use_case)
+            return answer
+
     def submit(self, use_case: Callable[[Connection], T]) -> Future[T]:
         """The same for callers who do not wait: use cases that are done together with others.
 
