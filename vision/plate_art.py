@@ -40,6 +40,9 @@ PAINTS = {
     "white": Paint((240, 240, 240), (240, 240, 240), BLACK),
     "black": Paint((24, 22, 22), (24, 22, 22), WHITE),
 }
+# Large new-energy plates: yellow under province and letter, green under the rest.
+LARGE_GREEN = Paint((92, 188, 70), (92, 188, 70), BLACK)
+LARGE_YELLOW_ENDS = 125
 
 
 @dataclass(frozen=True)
@@ -146,11 +149,25 @@ def blend(picture: NDArray[np.float32], alpha: NDArray[np.float32], x: int, y: i
     part += alpha[..., None] * (np.array(ink, np.float32) - part)
 
 
+def is_large_energy(text: str) -> bool:
+    """Whether a green plate with this text is that of a large vehicle: its energy letter comes last."""
+    return len(text) == 8 and text[-1] in "DF" and text[2:7].isdigit()
+
+
+def paint_of(text: str, colour: str) -> Paint:
+    """Ground and ink of a plate. Raises ValueError where no plate has this colour."""
+    if colour not in PAINTS:
+        raise ValueError(f"no plate is {colour!r}")
+    return LARGE_GREEN if colour == "green" and is_large_energy(text) else PAINTS[colour]
+
+
 def ground(layout: Layout, paint: Paint, colour: str) -> NDArray[np.float32]:
     """The empty plate with its border line, (H, W, 3) float32 BGR 0..255."""
     ramp = np.linspace(0, 1, layout.height, dtype=np.float32)[:, None, None]
     top, bottom = np.array(paint.top, np.float32), np.array(paint.bottom, np.float32)
     picture: NDArray[np.float32] = np.repeat(top + ramp * (bottom - top), layout.width, axis=1)
+    if paint is LARGE_GREEN:
+        picture[:, :LARGE_YELLOW_ENDS] = PAINTS["yellow"].top
     outline = np.zeros((layout.height, layout.width), np.uint8)
     draw_rounded(outline, inset=3, thickness=3)
     blend(picture, coverage(outline), 0, 0, paint.ink)
@@ -202,6 +219,16 @@ def draw_badge(picture: NDArray[np.float32], layout: Layout) -> None:
     blend(picture, coverage(lines), 0, 0, WHITE)
 
 
+def empty_plate(text: str, colour: str, rows: int = 1) -> Image:
+    """The plate that `text` would stand on, without its characters: (H, W, 3) uint8, BGR.
+
+    Raises ValueError for a colour or length that no plate has.
+    """
+    layout = plate_layout(text, colour, rows)
+    picture = ground(layout, paint_of(text, colour), colour)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
 def draw_plate(text: str, colour: str, rows: int = 1, face: int = 0) -> Image:
     """A flat, clean, frontal picture of a plate: (H, W, 3) uint8, BGR.
 
@@ -209,9 +236,7 @@ def draw_plate(text: str, colour: str, rows: int = 1, face: int = 0) -> Image:
     `PAINTS`. face: which typeface of the atlas draws letters and digits. The same arguments always give the
     same picture. Raises ValueError for a character, colour or length that no plate has.
     """
-    if colour not in PAINTS:
-        raise ValueError(f"no plate is {colour!r}")
-    paint = PAINTS[colour]
+    paint = paint_of(text, colour)
     layout = plate_layout(text, colour, rows)
     atlas = load_atlas()
     picture = ground(layout, paint, colour)
