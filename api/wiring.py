@@ -135,7 +135,7 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
     passwords = Passwords()
     relay = None
     if redis_client is not None:
-        events = Relay(wallet.outbox, redis_client, metrics.relayed)
+        events = Relay(wallet.outbox, redis_client, metrics.relayed, f"relay-{secrets.token_hex(6)}")
         relay = Rounds("relay", events.hand_on, RELAY_EVERY_S, clock, metrics.relay_failures)
     channels: dict[str, Channel] = {}
     if settings.sandbox:

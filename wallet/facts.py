@@ -325,6 +325,16 @@ class OutboxEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadEvent:
+    """An event that was given up after so many attempts, and what went wrong last."""
+
+    event: OutboxEvent
+    attempts: int
+    error: str
+    dead_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AuditCheck:
     """One proof: how many rows were looked at, and the first that breaks the rule.
 

@@ -39,6 +39,7 @@ from wallet.rules import Rules
 from wallet.store import balances, database, events, forecourt, matchlog, orders, selling
 from wallet.store import people as people_rows
 from wallet.store.database import Store
+from wallet.store.outbox import Outbox
 
 _SWEEP_MOST = 500
 
@@ -79,7 +80,7 @@ class Wallet:
     def __init__(self, store: Store, rules: Rules, new_id: Callable[[], str]) -> None:
         self.store = store
         self.rules = rules
-        self.outbox = events.Outbox(store)
+        self.outbox = Outbox(store)
         self.access = Access(store, new_id)
         self.commands = Commands(store, new_id)
         self.proving = Proving(store, new_id)

@@ -135,12 +135,12 @@ def test_an_event_is_handed_on_again_when_marking_it_failed(
 ) -> None:
     service = start(redis_url=server.url)
     outbox = service.parts.wallet.outbox
-    mark = outbox.mark_published
-    monkeypatch.setattr(outbox, "mark_published", lambda *_: (_ for _ in ()).throw(OSError("cut off")))
+    mark = outbox.done
+    monkeypatch.setattr(outbox, "done", lambda *_: (_ for _ in ()).throw(OSError("cut off")))
     service.account()
     service.arrive()
     tools.until(lambda: service.parts.relay.failed > 0)
-    monkeypatch.setattr(outbox, "mark_published", mark)
+    monkeypatch.setattr(outbox, "done", mark)
     tools.until(lambda: service.parts.outbox_backlog() == 0)
     ids = [event["id"] for event in events_of(server)]
     assert len(ids) > len(set(ids))

@@ -87,17 +87,6 @@ def test_everything_that_happened_is_in_the_outbox_in_its_order(wallet, forecour
     assert [event.id for event in events] == sorted(event.id for event in events)
 
 
-def test_a_published_event_is_not_pending_any_more(wallet, forecourt):
-    forecourt.customer("粤B12345")
-    forecourt.arrive("粤B12345")
-    first, second, third = wallet.outbox.pending(100)
-    assert wallet.outbox.pending(1) == [first]
-    assert wallet.outbox.mark_published([first.id, third.id]) == 2
-    assert wallet.outbox.mark_published([first.id]) == 0
-    assert wallet.outbox.pending() == [second]
-    assert wallet.outbox.mark_published([]) == 0
-
-
 def test_a_refused_request_tells_nobody_anything(wallet, forecourt):
     forecourt.customer("粤B12345")
     forecourt.arrive("粤B12345", sighting_id="s1")

@@ -1,16 +1,16 @@
-"""Rows of the outbox and of the review queue: what other processes and people have to hear of."""
+"""Rows of the review queue, and events put into the outbox: what people and other processes must hear of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, select
 
-from wallet.facts import OutboxEvent, Reason, Review
-from wallet.store.database import Store, add, insert_new
+from wallet.facts import Reason, Review
+from wallet.store.database import add, insert_new
 from wallet.tables import outbox, reviews
 
 
@@ -22,28 +22,6 @@ def tell(connection: Connection, kind: str, body: dict[str, object], now: dateti
 def tell_answer(connection: Connection, kind: str, answer: Any, now: datetime) -> None:
     """Adds the event that a command was done, with its answer (a dataclass) as the body."""
     tell(connection, kind, asdict(answer), now)
-
-
-class Outbox:
-    """Events that wait to be carried on, in the order they were written."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def pending(self, limit: int = 100) -> list[OutboxEvent]:
-        """The oldest events that nobody has marked as published."""
-        query = select(outbox).where(outbox.c.published_at.is_(None)).order_by(outbox.c.id).limit(limit)
-        rows = self._store.read(lambda connection: connection.execute(query).all())
-        return [OutboxEvent(row.id, row.kind, row.body, row.created_at) for row in rows]
-
-    def mark_published(self, ids: Iterable[int], now: datetime | None = None) -> int:
-        """Takes events out of `pending`, at the database's own time by default; says how many were in it."""
-        statement = (
-            update(outbox)
-            .where(outbox.c.id.in_(list(ids)), outbox.c.published_at.is_(None))
-            .values(published_at=func.current_timestamp() if now is None else now)
-        )
-        return self._store.write(lambda connection: connection.execute(statement).rowcount)
 
 
 def ask_for_review(connection: Connection, review: Review) -> None:
