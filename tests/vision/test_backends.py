@@ -98,6 +98,19 @@ def test_a_batch_of_another_shape_than_expected_gets_the_same_answers() -> None:
     assert np.abs(usual.run(batch) - one_by_one).max() < 1e-4
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_crops_read_together_say_what_they_say_alone(readers: dict, engine: str) -> None:
+    crops = [cv2.resize(draw_plate(*plate), (200, 57), interpolation=cv2.INTER_AREA) for plate in PLATES]
+    crops.append(cv2.resize(draw_plate("粤B12345", "yellow", rows=2), (200, 57)))
+    rows = [(1,)] * len(PLATES) + [(1, 2)]
+    together = readers[engine].read_many(crops, rows)
+    for crop, counts, said in zip(crops, rows, together, strict=True):
+        alone = readers[engine].read(crop, counts)
+        assert said.text == alone.text
+        assert said.confidence == pytest.approx(alone.confidence, abs=1e-3)
+    assert readers[engine].read_many([], []) == []
+
+
 def test_noise_and_blank_crops_are_no_plate(readers: dict) -> None:
     rng = np.random.default_rng(0)
     crops = [np.full((48, 168, 3), v, np.uint8) for v in (0, 128, 255)]

@@ -143,7 +143,8 @@ def read_alphabet(weights: Weights, notes: dict[str, str]) -> list[str]:
 def _plate_reader(weights: Weights, engine: str, precision: Precision) -> PlateReader:
     network = load_network(weights, engine, precision, INPUT_SHAPE)
     limits = Limits(temperature=float(weights.card.get("temperature", TEMPERATURE)))
-    reader = PlateReader(network, read_alphabet(weights, network.notes), limits)
+    alphabet = read_alphabet(weights, network.notes)
+    reader = PlateReader(network, alphabet, limits, batches=network.takes_batches)
     _, _, height, width = INPUT_SHAPE
     reader.read(np.zeros((height, width, 3), np.uint8))
     return reader

@@ -13,8 +13,11 @@ Floats = npt.NDArray[np.float32]
 class OnnxNetwork:
     """An ONNX file on the processor; one thread.
 
-    notes: the metadata of the file. Raises ValueError where the content is no network.
+    takes_batches: whether they are quicker than one after the other; measured, they are not. notes: the
+    metadata of the file. Raises ValueError where the content is no network.
     """
+
+    takes_batches = False
 
     def __init__(self, content: bytes) -> None:
         options = onnxruntime.SessionOptions()

@@ -22,6 +22,8 @@ class OpenVinoNetwork:
     where the content is no network.
     """
 
+    takes_batches = True
+
     def __init__(
         self, content: bytes, precision: Literal["auto", "f32"] = "auto", shape: Shape | None = None
     ) -> None:
