@@ -23,9 +23,11 @@ bench = typer.Typer(
 )
 operator = typer.Typer(help="The people who may see the match log.", no_args_is_help=True)
 device = typer.Typer(help="The cameras and pumps that may speak to the service.", no_args_is_help=True)
+outbox = typer.Typer(help="Events that wait for other systems.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 app.add_typer(operator, name="operator")
 app.add_typer(device, name="device")
+app.add_typer(outbox, name="outbox")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 EngineOption = Annotated[
@@ -139,11 +141,78 @@ def evaluate(
 
 
 @app.command()
-def audit(json: JsonOption = False) -> None:
+def audit(
+    json: JsonOption = False,
+    seal: Annotated[
+        bool, typer.Option(help="Seal new rows into the chain, and remember what holds.")
+    ] = False,
+    since_last: Annotated[bool, typer.Option(help="Only what came after the last proof.")] = False,
+    expect_head: Annotated[
+        str | None, typer.Option(help="NUMBER:HASH that an earlier audit printed: it must still be there.")
+    ] = None,
+) -> None:
     """Prove the ledger: every sum, balance and hold; exit 1 and the first bad row where it does not hold."""
     from api.commands.audit import audit as run
 
-    raise typer.Exit(run(as_json=json))
+    raise typer.Exit(run(as_json=json, seal=seal, since_last=since_last, expect_head=expect_head))
+
+
+@app.command()
+def statement(
+    account: Annotated[str, typer.Argument(help="The account's id.")],
+    at: Annotated[
+        str | None, typer.Option(help="A moment with its zone, such as 2026-11-21T08:00:00Z.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many transfers, newest first.")] = 100,
+    json: JsonOption = False,
+) -> None:
+    """Show a wallet and its transfers as they were at a moment; now by default."""
+    from api.commands.audit import statement as run
+
+    raise typer.Exit(run(account, at, limit, as_json=json))
+
+
+@outbox.command("list")
+def outbox_list(
+    waiting: Annotated[
+        bool, typer.Option(help="Those that wait, instead of those that were given up.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, oldest first.")] = 100,
+    json: JsonOption = False,
+) -> None:
+    """List the events that were given up after too many attempts."""
+    from api.commands.outbox import list_events
+
+    raise typer.Exit(list_events(waiting=waiting, limit=limit, as_json=json))
+
+
+@outbox.command("requeue")
+def outbox_requeue(
+    ids: Annotated[list[int] | None, typer.Argument(help="Ids as `outbox list` prints them.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that were given up.")] = False,
+) -> None:
+    """Have events delivered again that were given up."""
+    from api.commands.outbox import requeue
+
+    raise typer.Exit(requeue(ids or [], everything=everything))
+
+
+@app.command()
+def torture(
+    seed: Annotated[int, typer.Option(help="The same seed plays the same faults.")] = 1,
+    commands: Annotated[int, typer.Option(min=1_000, help="Commands of all storms together.")] = 1_000_000,
+    kills: Annotated[int, typer.Option(min=10, help="Kills of all storms together.")] = 500,
+    only: Annotated[str, typer.Option(help="Part of the name of the faults to play.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Small storms, within a minute.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Where the databases stand; decides the disk.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Kill, cut, lose, repeat: prove that no answered command is lost or doubled; exit 1 where one is."""
+    from api.commands.torture import torture as run
+
+    raise typer.Exit(
+        run(seed=seed, commands=commands, kills=kills, only=only, quick=quick, as_json=json, folder=folder)
+    )
 
 
 @app.command()
@@ -164,6 +233,23 @@ def bench_watch(
     from api.commands.bench_watch import bench_watch as run
 
     run(seconds=seconds, as_json=json, engine=engine)
+
+
+@bench.command("tracks")
+def bench_tracks(
+    data: Annotated[
+        Path | None, typer.Option(help="The data folder; else PLATEPAY_DATA, else ../shared/data.")
+    ] = None,
+    json: JsonOption = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 and name the bars that are missed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A few passes, under 50 s.")] = False,
+    passes: Annotated[int | None, typer.Option(min=1, help="How many passes over each set.")] = None,
+    engine: EngineOption = "auto",
+) -> None:
+    """Simulated camera passes over labelled stills: right, sure and wrongly sure by number of looks."""
+    from api.commands.bench_tracks import bench_tracks as run
+
+    raise typer.Exit(run(data=data, as_json=json, check=check, quick=quick, engine=engine, passes=passes))
 
 
 @bench.command("read")

@@ -50,5 +50,17 @@ def channel_key(secret: bytes, channel: str) -> bytes:
     return _derive(secret, f"channel:{channel}").encode()
 
 
+def ledger_key(secret: bytes) -> bytes:
+    """The key that blocks of the ledger's chain are signed with."""
+    return _derive(secret, "ledger").encode()
+
+
+def find_secret(settings: Settings) -> bytes | None:
+    """The secret where there is one already; unlike `server_secret` makes none."""
+    if settings.secret is None and not (settings.data_dir / SECRET_FILE).exists():
+        return None
+    return server_secret(settings)
+
+
 def _derive(secret: bytes, purpose: str) -> str:
     return hmac.new(secret, purpose.encode(), hashlib.sha256).hexdigest()

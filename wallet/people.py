@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from wallet.errors import AccountUnknown, InvalidFact, PlateAlreadyBound, VehicleUnknown
-from wallet.facts import COLOURS, Account, StatementLine, Vehicle
+from wallet.facts import COLOURS, Account, Balance, StatementLine, Vehicle
 from wallet.fingerprint import body_hash
 from wallet.plates import ANY
 from wallet.sales import NewId
-from wallet.store import balances
+from wallet.store import balances, history
 from wallet.store import people as rows
 from wallet.wording import check_text
 
@@ -88,7 +88,16 @@ def vehicles(connection: Connection, account_id: str) -> list[Vehicle]:
     return rows.vehicles_of(connection, account_id)
 
 
-def statement(connection: Connection, account_id: str, limit: int, before: str | None) -> list[StatementLine]:
-    """Transfers of the wallet; raises AccountUnknown."""
+def statement(
+    connection: Connection, account_id: str, limit: int, before: str | None, at: datetime | None
+) -> list[StatementLine]:
+    """Transfers of the wallet, up to a moment where one is given; raises AccountUnknown."""
     find(connection, account_id)
-    return balances.statement(connection, account_id, limit, before)
+    version = None if at is None else history.version_at(connection, account_id, at)
+    return balances.statement(connection, account_id, limit, before, version)
+
+
+def balance_at(connection: Connection, account_id: str, at: datetime) -> Balance:
+    """The wallet at that moment; raises AccountUnknown."""
+    find(connection, account_id)
+    return history.balance_at(connection, account_id, at)

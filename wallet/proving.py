@@ -44,6 +44,10 @@ class Proving:
         """The newest block. A copy of its number and hash outside shows later that nothing was cut off."""
         return self._store.read(sealing.newest_block)
 
+    def block(self, number: int) -> Block | None:
+        """The block with this number."""
+        return self._store.read(lambda tx: sealing.find_block(tx, number))
+
     def audit(self, key: bytes | None = None, *, since_last: bool = False) -> AuditReport:
         """Every proof, or with since_last only what was touched after the last one; changes nothing."""
         return self._store.read(

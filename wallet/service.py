@@ -38,6 +38,7 @@ from wallet.proving import Proving
 from wallet.rules import Rules
 from wallet.store import balances, database, events, forecourt, matchlog, orders, selling
 from wallet.store import people as people_rows
+from wallet.store.clock import database_time
 from wallet.store.database import Store
 from wallet.store.outbox import Outbox
 
@@ -144,12 +145,18 @@ class Wallet:
         """The wallet as its owner sees it; raises AccountUnknown."""
         return recharge.balance_of(self.store.read(lambda tx: balances.read_wallet(tx, account_id)))
 
-    def statement(self, account_id: str, limit: int = 100, before: str | None = None) -> list[StatementLine]:
+    def balance_at(self, account_id: str, at: datetime) -> Balance:
+        """The wallet as it was at a past moment, from its transfers and holds; raises AccountUnknown."""
+        return self.store.read(lambda tx: people.balance_at(tx, account_id, at), snapshot=True)
+
+    def statement(
+        self, account_id: str, limit: int = 100, before: str | None = None, at: datetime | None = None
+    ) -> list[StatementLine]:
         """Transfers of the wallet, newest first, older than the one with the id `before`.
 
-        Raises AccountUnknown.
+        at: as the statement was at that moment. Raises AccountUnknown.
         """
-        return self.store.read(lambda tx: people.statement(tx, account_id, limit, before))
+        return self.store.read(lambda tx: people.statement(tx, account_id, limit, before, at))
 
     def create_recharge_order(
         self, account_id: str, amount_fen: int, channel: str, key: str, now: datetime
@@ -211,6 +218,10 @@ class Wallet:
         ):
             self._give_up_waiting(station, sale_id, now)
         return [visit for visit in ended if visit is not None]
+
+    def expire(self) -> list[Visit]:
+        """The same by the clock of the database, whatever the clock of this service says."""
+        return self.sweep(self.store.read(database_time))
 
     def _end_if_overdue(self, visit_id: str, now: datetime) -> Visit | None:
         return self.store.write(lambda tx: visits.end_if_overdue(tx, visit_id, self.rules, now))

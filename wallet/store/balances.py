@@ -242,9 +242,16 @@ def add_capture(
     )
 
 
-def statement(connection: Connection, account_id: str, limit: int, before: str | None) -> list[StatementLine]:
-    """Transfers of a wallet, newest first, older than the transfer with the id `before`."""
+def statement(
+    connection: Connection, account_id: str, limit: int, before: str | None, version: int | None = None
+) -> list[StatementLine]:
+    """Transfers of a wallet, newest first, older than the transfer with the id `before`.
+
+    version: only those up to this number.
+    """
     query = select(transfers).where(transfers.c.account_id == account_id)
+    if version is not None:
+        query = query.where(transfers.c.wallet_version <= version)
     if before is not None:
         mark = select(transfers.c.wallet_version).where(transfers.c.id == before).scalar_subquery()
         query = query.where(transfers.c.wallet_version < mark)

@@ -21,8 +21,8 @@ class Outbox:
     """Events in the order they were written, each delivered at least once.
 
     A worker leases events, acts on them and says that they are done or have failed, or gives them back. Who
-    says nothing (a crash) loses the lease when its time is over, and another worker gets them. An event that has
-    been handed out too often without getting done is dead: the others go on, a person looks.
+    says nothing (a crash) loses the lease when its time is over, and another worker gets them. An event that
+    has been handed out too often without getting done is dead: the others go on, a person looks.
     Leases are measured by the database's clock.
     """
 
