@@ -5,6 +5,8 @@ Corners are in pixels of the picture with pixel centres at +0.5, as detectors an
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -28,9 +30,10 @@ SURELY_ONE_ROW = 2.6
 
 def edges(corners: Corners) -> tuple[float, float]:
     """Width and height of the quadrilateral: the mean length of its opposite edges."""
-    across = np.linalg.norm(corners[1] - corners[0]) + np.linalg.norm(corners[2] - corners[3])
-    down = np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])
-    return float(across) / 2, float(down) / 2
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners.tolist()
+    across = math.hypot(bx - ax, by - ay) + math.hypot(cx - dx, cy - dy)
+    down = math.hypot(dx - ax, dy - ay) + math.hypot(cx - bx, cy - by)
+    return across / 2, down / 2
 
 
 def is_plausible(corners: Corners) -> bool:
@@ -38,18 +41,20 @@ def is_plausible(corners: Corners) -> bool:
 
     Refused: too small, not convex, mirrored, upside down or standing, far too narrow or wide.
     """
-    if corners.shape != (4, 2) or not np.isfinite(corners).all():
+    if corners.shape != (4, 2):
+        return False
+    points = corners.tolist()
+    if not all(math.isfinite(value) for point in points for value in point):
         return False
     width, height = edges(corners)
     if width < SMALLEST_WIDTH_PX or height < SMALLEST_HEIGHT_PX or not NARROWEST < width / height < WIDEST:
         return False
-    ahead = np.roll(corners, -1, axis=0) - corners
-    following = np.roll(ahead, -1, axis=0)
-    turns = ahead[:, 0] * following[:, 1] - ahead[:, 1] * following[:, 0]
-    if not (turns > 0).all():
+    ahead = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(points, points[1:] + points[:1], strict=True)]
+    if not all(a[0] * b[1] - a[1] * b[0] > 0 for a, b in zip(ahead, ahead[1:] + ahead[:1], strict=True)):
         return False
-    along = (corners[1] - corners[0]) + (corners[2] - corners[3])
-    return abs(float(np.degrees(np.arctan2(along[1], along[0])))) <= STEEPEST_DEGREES
+    # Along the upper and the lower edge, from left to right.
+    along = (ahead[0][0] - ahead[2][0], ahead[0][1] - ahead[2][1])
+    return abs(math.degrees(math.atan2(along[1], along[0]))) <= STEEPEST_DEGREES
 
 
 def possible_rows(corners: Corners) -> tuple[int, ...]:
@@ -65,7 +70,7 @@ def level(image: Image, corners: Corners) -> Image:
     plate in the picture, within bounds; what lies outside the picture repeats its border.
     """
     width, _ = edges(corners)
-    w = int(np.clip(round(width * (1 + 2 * MARGIN_ACROSS)), READER_WIDTH, LARGEST_CROP_PX))
+    w = min(max(round(width * (1 + 2 * MARGIN_ACROSS)), READER_WIDTH), LARGEST_CROP_PX)
     h = round(w * READER_HEIGHT / READER_WIDTH)
     part, offset, shrink = _neighbourhood(image, corners, width / w)
     source = ((corners - offset) * shrink - 0.5).astype(np.float32)
