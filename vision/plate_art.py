@@ -40,6 +40,8 @@ PAINTS = {
     "white": Paint((240, 240, 240), (240, 240, 240), BLACK),
     "black": Paint((24, 22, 22), (24, 22, 22), WHITE),
 }
+AVIATION_GREEN = Paint((40, 92, 20), (40, 92, 20), WHITE)
+FARM_GREEN = Paint((62, 118, 24), (62, 118, 24), WHITE)
 # Large new-energy plates: yellow under province and letter, green under the rest.
 LARGE_GREEN = Paint((92, 188, 70), (92, 188, 70), BLACK)
 LARGE_YELLOW_ENDS = 125
@@ -98,15 +100,16 @@ def load_atlas() -> Atlas:
     return Atlas(alpha, cell[0], cell[1], index["columns"], tuple(index["faces"]))
 
 
-def layout_single(count: int) -> Layout:
-    """One row of 7 characters (440 x 140) or of 8 (480 x 140)."""
+def layout_single(count: int, dot_after: int = 2) -> Layout:
+    """One row of 7 characters (440 x 140) or of 8 (480 x 140), with a dot after so many of them."""
     width, rest_width, gap, dot_gap = (440, 45, 12, 34) if count == 7 else (480, 43, 9, 49)
     boxes = [Box(15.5, 25, 45, 90)]
     for position in range(1, count):
         last = boxes[-1]
-        step = dot_gap if position == 2 else gap
+        step = dot_gap if position == dot_after else gap
         boxes.append(Box(last.x + last.width + step, 25, rest_width, 90))
-    middle = (boxes[1].x + boxes[1].width + boxes[2].x) / 2
+    before = boxes[dot_after - 1]
+    middle = (before.x + before.width + boxes[dot_after].x) / 2
     return Layout(width, 140, tuple(boxes), (middle, 70))
 
 
@@ -117,15 +120,25 @@ def layout_double() -> Layout:
     return Layout(440, 220, tuple(upper + lower), (220, 45))
 
 
+def layout_farm() -> Layout:
+    """Three characters above five, 300 x 165 (NY 345.1, tractors)."""
+    upper = [Box(58 + 68 * position, 15, 48, 48) for position in range(3)]
+    lower = [Box(25 + 52 * position, 75, 42, 75) for position in range(5)]
+    return Layout(300, 165, tuple(upper + lower), None)
+
+
 def plate_layout(text: str, colour: str, rows: int) -> Layout:
     """The layout for this text. Raises ValueError where no plate of that kind exists."""
     if rows == 2 and len(text) == 7:
         return layout_double()
+    if is_farm(text, colour, rows):
+        return layout_farm()
     if rows != 1 or len(text) not in (7, 8):
         raise ValueError(f"no layout for {len(text)} characters in {rows} rows")
-    layout = layout_single(len(text))
+    layout = layout_single(len(text), dot_after=4 if text[0] == "使" else 2)
     # New-energy plates carry a badge, not a dot, in the wide gap.
-    return layout if colour != "green" else Layout(layout.width, layout.height, layout.boxes, None)
+    has_badge = colour == "green" and len(text) == 8
+    return Layout(layout.width, layout.height, layout.boxes, None) if has_badge else layout
 
 
 def ink_of(text: str, position: int, paint: Paint, colour: str) -> Bgr:
@@ -154,14 +167,23 @@ def is_large_energy(text: str) -> bool:
     return len(text) == 8 and text[-1] in "DF" and text[2:7].isdigit()
 
 
-def paint_of(text: str, colour: str) -> Paint:
+def is_farm(text: str, colour: str, rows: int) -> bool:
+    """Whether this is a tractor: a province, two digits of the city and five characters below."""
+    return colour == "green" and rows == 2 and len(text) == 8
+
+
+def paint_of(text: str, colour: str, rows: int = 1) -> Paint:
     """Ground and ink of a plate. Raises ValueError where no plate has this colour."""
     if colour not in PAINTS:
         raise ValueError(f"no plate is {colour!r}")
+    if is_farm(text, colour, rows):
+        return FARM_GREEN
+    if colour == "green" and text.startswith("民航"):
+        return AVIATION_GREEN
     return LARGE_GREEN if colour == "green" and is_large_energy(text) else PAINTS[colour]
 
 
-def ground(layout: Layout, paint: Paint, colour: str) -> NDArray[np.float32]:
+def ground(layout: Layout, paint: Paint) -> NDArray[np.float32]:
     """The empty plate with its border line, (H, W, 3) float32 BGR 0..255."""
     ramp = np.linspace(0, 1, layout.height, dtype=np.float32)[:, None, None]
     top, bottom = np.array(paint.top, np.float32), np.array(paint.bottom, np.float32)
@@ -176,7 +198,7 @@ def ground(layout: Layout, paint: Paint, colour: str) -> NDArray[np.float32]:
             slot = np.zeros_like(outline)
             cv2.line(slot, (x - 6, y), (x + 6, y), 255, 7, cv2.LINE_AA)
             blend(picture, coverage(slot) * np.float32(0.6), 0, 0, (70, 70, 70))
-    if colour == "green":
+    if paint in (LARGE_GREEN, PAINTS["green"]):
         draw_badge(picture, layout)
     return picture
 
@@ -225,21 +247,22 @@ def empty_plate(text: str, colour: str, rows: int = 1) -> Image:
     Raises ValueError for a colour or length that no plate has.
     """
     layout = plate_layout(text, colour, rows)
-    picture = ground(layout, paint_of(text, colour), colour)
+    picture = ground(layout, paint_of(text, colour, rows))
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
 def draw_plate(text: str, colour: str, rows: int = 1, face: int = 0) -> Image:
     """A flat, clean, frontal picture of a plate: (H, W, 3) uint8, BGR.
 
-    7 characters give 440 x 140, 8 give 480 x 140, two rows (7 characters) 440 x 220. colour: a key of
-    `PAINTS`. face: which typeface of the atlas draws letters and digits. The same arguments always give the
+    7 characters give 440 x 140, 8 give 480 x 140, two rows of 7 characters 440 x 220, those of a tractor (8,
+    green) 300 x 165. colour: a key of `PAINTS`; the text says which of the greens it is. face: which typeface
+    of the atlas draws letters and digits. The same arguments always give the
     same picture. Raises ValueError for a character, colour or length that no plate has.
     """
-    paint = paint_of(text, colour)
+    paint = paint_of(text, colour, rows)
     layout = plate_layout(text, colour, rows)
     atlas = load_atlas()
-    picture = ground(layout, paint, colour)
+    picture = ground(layout, paint)
     for position, (character, box) in enumerate(zip(text, layout.boxes, strict=True)):
         glyph = cv2.resize(
             atlas.glyph(character, face), (box.width, box.height), interpolation=cv2.INTER_AREA

@@ -1,5 +1,6 @@
 """Random plates for training: a text the grammar allows, drawn, then worn, lit and tinted."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -12,16 +13,27 @@ from vision.plates import DIGITS, LETTERS, PROVINCES
 
 Image = NDArray[np.uint8]
 
-# How often each kind is made. Blue is what the real scenes have in plenty.
+# How often each kind is made. Blue is what the real scenes have in plenty. The first word is the colour.
 KINDS = {
-    "blue": 0.38,
-    "green": 0.27,
+    "blue": 0.37,
+    "green": 0.2,
+    "green large": 0.07,
     "green aviation": 0.03,
-    "yellow": 0.11,
-    "yellow double": 0.09,
-    "white": 0.07,
-    "black": 0.05,
+    "yellow": 0.09,
+    "yellow school": 0.03,
+    "yellow double": 0.06,
+    "yellow trailer double": 0.04,
+    "white police": 0.04,
+    "white military": 0.02,
+    "white emergency": 0.01,
+    "black": 0.01,
+    "black Hong Kong": 0.015,
+    "black consulate": 0.01,
+    "black embassy": 0.005,
 }
+# Drawn when asked for: plates that the grammar does not hold, so that no reader shall read them.
+OTHER_KINDS = ("green farm double",)
+OFFICE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -52,54 +64,53 @@ def random_tail(rng: Generator, length: int) -> str:
     return "".join(tail)
 
 
+def energy_small(rng: Generator) -> str:
+    """The six after province and letter: the energy letter, then digits, now and then a second letter."""
+    second = pick(rng, LETTERS) if rng.random() < 0.15 else pick(rng, DIGITS)
+    return pick(rng, "DDDDFFFABCEGHJK") + second + random_digits(rng, 4)
+
+
+# What follows the province and the letter, where those two come first.
+TAILS: dict[str, Callable[[Generator], str]] = {
+    "green": energy_small,
+    "green large": lambda rng: random_digits(rng, 5) + pick(rng, "DF"),
+    "yellow school": lambda rng: random_tail(rng, 4) + "学",
+    "yellow trailer double": lambda rng: random_tail(rng, 4) + "挂",
+    "white police": lambda rng: random_tail(rng, 4) + "警",
+    "black consulate": lambda rng: random_digits(rng, 4) + "领",
+}
+
+
 def random_text(rng: Generator, kind: str) -> str:
     """A text that a plate of this kind may carry; every province is equally likely."""
-    head = pick(rng, PROVINCES) + pick(rng, LETTERS)
+    province, letter = pick(rng, PROVINCES), pick(rng, LETTERS)
+    if kind in ("blue", "white police") and rng.random() < OFFICE_SHARE:
+        letter = "O"
     match kind:
-        case "green":
-            digits = random_digits(rng, 5)
-            if rng.random() < 0.85:
-                second = pick(rng, LETTERS) if rng.random() < 0.15 else digits[0]
-                return head + pick(rng, "DDDDFFFABCEGHJK") + second + digits[1:]
-            return head + digits + pick(rng, "DF")
         case "green aviation":
-            return "民航" + pick(rng, LETTERS) + random_digits(rng, 4)
-        case "yellow":
-            return head + (random_tail(rng, 5) if rng.random() < 0.75 else random_tail(rng, 4) + "学")
-        case "yellow double":
-            return head + (random_tail(rng, 5) if rng.random() < 0.6 else random_tail(rng, 4) + "挂")
-        case "white":
-            if rng.random() < 0.3:
-                return pick(rng, "ABCDEGHJKLNSVZ") + pick(rng, LETTERS) + random_digits(rng, 5)
-            return head + random_tail(rng, 4) + "警"
-        case "black":
-            sort = rng.random()
-            if sort < 0.25:
-                return head + random_digits(rng, 4) + "领"
-            if sort < 0.5:
-                return "使" + random_digits(rng, 6)
+            return "民航" + letter + random_digits(rng, 4)
+        case "green farm double":
+            return province + random_digits(rng, 7)
+        case "white military":
+            return pick(rng, "ABCDEGHJKLNSVZ") + letter + random_digits(rng, 5)
+        case "white emergency":
+            return province + pick(rng, "XS") + random_digits(rng, 4) + "应急"
+        case "black Hong Kong":
             return "粤Z" + random_tail(rng, 4) + pick(rng, "港澳")
-        case _:
-            return head + random_tail(rng, 5)
+        case "black embassy":
+            return "使" + random_digits(rng, 6)
+    if kind in TAILS:
+        return province + letter + TAILS[kind](rng)
+    return province + letter + random_tail(rng, 5)
 
 
 def random_plate(rng: Generator, kind: str | None = None) -> RandomPlate:
     """A plate of a random kind (or of `kind`), worn a little."""
     kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
     text = random_text(rng, kind)
-    colour, rows = (kind.split()[0], 2 if kind.endswith("double") else 1)
-    face = int(rng.integers(2))
-    if kind == "green aviation":
-        picture = dark_green(draw_plate(text, "black", face=face))
-    else:
-        picture = draw_plate(text, colour, rows, face=face)
+    colour, rows = kind.split()[0], 2 if kind.endswith("double") else 1
+    picture = draw_plate(text, colour, rows, face=int(rng.integers(2)))
     return RandomPlate(wear(picture, rng), text, colour, rows)
-
-
-def dark_green(picture: Image) -> Image:
-    """A black plate with its ground made the green of airport vehicles."""
-    ground = 1 - picture.astype(np.float32).mean(axis=2, keepdims=True) / 255
-    return np.clip(picture + ground * np.array([60, 95, 5], np.float32), 0, 255).astype(np.uint8)
 
 
 def wear(picture: Image, rng: Generator) -> Image:
