@@ -25,7 +25,7 @@ Box = tuple[float, float, float, float]
 WIDTH_PX, HEIGHT_PX = 960, 540
 FRAMES_PER_SECOND = 10
 BITRATES = (600_000, 1_200_000, 2_500_000)
-# How wide the plate is at the far and the near end of a pass, in pixels; a still is not enlarged beyond MOST_ENLARGED.
+# How wide the plate is at the far and the near end of a pass, in pixels, and how far a still is enlarged.
 FAR_WIDTH, NEAR_WIDTH = (72.0, 120.0), (90.0, 160.0)
 MOST_ENLARGED = 1.6
 # How far the plate turns away, as the share by which its far edge shrinks, and how far it leans.
@@ -37,10 +37,12 @@ NOISE_FIELDS = 3
 class CameraPass:
     """The frames of one pass, (HEIGHT_PX, WIDTH_PX, 3) uint8 BGR, and where the plate is in each.
 
-    centres: of the plate in pixels, a row a frame. widths: of the plate in pixels.
+    matrices: (3, 3) each, from the still to the frame. centres: of the plate in pixels, a row a frame.
+    widths: of the plate in pixels.
     """
 
     frames: list[Image]
+    matrices: list[Matrix]
     centres: npt.NDArray[np.float64]
     widths: npt.NDArray[np.float64]
 
@@ -80,7 +82,7 @@ def simulate_pass(still: Image, plate: Box, seed: int, count: int) -> CameraPass
         for i, matrix in enumerate(matrices)
     ]
     planes = [with_noise(picture, fields[i % NOISE_FIELDS]) for i, picture in enumerate(clean)]
-    return CameraPass(through_h264(planes, conditions.bitrate), centres, widths)
+    return CameraPass(through_h264(planes, conditions.bitrate), matrices, centres, widths)
 
 
 def draw_conditions(rng: Generator, width_px: float) -> Conditions:
