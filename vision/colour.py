@@ -121,3 +121,23 @@ def most_likely(probabilities: Mapping[Colour, float]) -> tuple[Colour, float]:
     """The likeliest colour and its probability."""
     colour = max(probabilities, key=lambda c: probabilities[c])
     return colour, probabilities[colour]
+
+
+# Where on a crop the two red letters of a military plate stand, and what follows them.
+LETTERS_UNTIL, DIGITS_FROM = 0.27, 0.36
+# Red ink is redder than the ground by at least this (natural logarithm) at its reddest seventh.
+RED = 0.1
+REDDEST = 0.85
+
+
+def starts_red(crop: Image) -> bool:
+    """Whether the first two characters are red and the others not. crop: as above, one row, white ground."""
+    size = (2 * WIDTH, 2 * HEIGHT)
+    small = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.float32)[8:-8, 6:-6] + OFFSET
+    light = small @ LIGHTNESS
+    redness = np.log(small[:, :, 2]) - np.log((small[:, :, 0] + small[:, :, 1]) / 2)
+    redness -= np.median(redness[light >= np.median(light)])
+    width = redness.shape[1]
+    letters = np.quantile(redness[:, : int(LETTERS_UNTIL * width)], REDDEST)
+    digits = np.quantile(redness[:, int(DIGITS_FROM * width) :], REDDEST)
+    return bool(letters - digits >= RED)

@@ -79,7 +79,7 @@ KINDS: Final = (
 )
 
 # Military plates have no Chinese character, and two letters with five digits is what many foreign plates look
-# like: read by default they would make a plate of this country out of a stranger's.
+# like. Their two letters are red: where nothing red is seen, only the other kinds are read.
 READ_KINDS: Final = tuple(kind for kind in KINDS if kind is not MILITARY)
 
 
@@ -101,5 +101,4 @@ def is_valid(text: str, colour: Colour | None = None) -> bool:
 
 def is_supported(text: str) -> bool:
     """Whether `text` is of a kind that is read; plates of all other kinds come out as not readable."""
-    kind = kind_of(text)
-    return kind is not None and kind in READ_KINDS
+    return kind_of(text) is not None

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vision.colour import COLOURS, PRIOR, colour_probabilities, most_likely
+from vision.colour import COLOURS, PRIOR, colour_probabilities, most_likely, starts_red
 from vision.ctc import Decoded, PlateDecoder
 from vision.detector import Network
 from vision.plates import KINDS, Kind
@@ -28,6 +28,8 @@ READS_WELL = 0.9
 # The grounds of plates that are not ours, in round figures.
 FOREIGN: Mapping[Colour, float] = {"white": 0.55, "yellow": 0.15, "black": 0.1, "blue": 0.1, "green": 0.1}
 LEAST_DOUBT = 1e-6
+# White is rare: where it is as likely as this, it is worth a closer look.
+LEAST_WHITE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class PlateReader:
     ) -> None:
         self.network = network
         self.decoder = PlateDecoder(alphabet)
+        self.military_decoder = PlateDecoder(alphabet, KINDS)
         self.limits = limits or Limits()
         self.batches = batches
 
@@ -81,12 +84,13 @@ class PlateReader:
         """output: of the network, for the first of the layouts."""
         colours = colour_probabilities(crop)
         weights = kind_weights(colours)
-        best = self.decoder.decode(output, weights)
+        decoder = self.military_decoder if may_be_military(crop, colours) else self.decoder
+        best = decoder.decode(output, weights)
         for count in rows[1:]:
             if best.probability >= READS_WELL:
                 break
             [output] = self._run([reader_line(crop, count)])
-            best = max(best, self.decoder.decode(output, weights), key=lambda found: found.probability)
+            best = max(best, decoder.decode(output, weights), key=lambda found: found.probability)
         return plate_text(best, colours, self.limits)
 
     def _run(self, lines: Sequence[Image]) -> Sequence[Floats]:
@@ -112,6 +116,11 @@ def reader_input(*lines: Image) -> Floats:
             np.multiply(plane, np.float32(1 / 127.5), out=into[channel])
     batch -= 1.0
     return batch
+
+
+def may_be_military(crop: Image, colours: Colours) -> bool:
+    """Whether a crop looks like a military plate, whose text alone many foreign plates have too."""
+    return colours["white"] >= LEAST_WHITE and starts_red(crop)
 
 
 def kind_weights(colours: Colours) -> dict[str, float]:

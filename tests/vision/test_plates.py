@@ -1,6 +1,6 @@
 import pytest
 
-from vision.plates import ALPHABET, KINDS, is_valid, kind_of, normalise
+from vision.plates import ALPHABET, KINDS, is_supported, is_valid, kind_of, normalise
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,11 @@ def test_a_colour_belongs_to_the_kind(text: str, colour: str, valid: bool) -> No
 )
 def test_normalising_changes_the_writing_and_guesses_nothing(written: str, stored: str) -> None:
     assert normalise(written) == stored
+
+
+@pytest.mark.parametrize(
+    ("text", "supported"),
+    [("粤B12345", True), ("CY21013", True), ("WJ1693015", False), ("皖1946673", False), ("RK896AO", False)],
+)
+def test_a_kind_is_read_or_said_not_to_be(text: str, supported: bool) -> None:
+    assert is_supported(text) is supported

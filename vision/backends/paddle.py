@@ -13,8 +13,8 @@ import numpy as np
 from vision.cards import Weights
 from vision.colour import COLOURS, colour_probabilities, most_likely
 from vision.errors import EngineMissingError, WeightsMissingError
-from vision.plates import kind_of, normalise
-from vision.reader import INPUT_SHAPE, reader_line
+from vision.plates import KINDS, READ_KINDS, kind_of, normalise
+from vision.reader import INPUT_SHAPE, may_be_military, reader_line
 from vision.types import Image, PlateText
 
 NAME = "PP-OCRv4_mobile_rec"
@@ -46,7 +46,8 @@ class PaddleReader:
         colours = colour_probabilities(crop)
         lines = [reader_line(crop, count) for count in rows]
         found = [(normalise(x["rec_text"]), float(x["rec_score"])) for x in self._network.predict(lines)]
-        plates = [(text, score) for text, score in found if kind_of(text) is not None]
+        kinds = KINDS if may_be_military(crop, colours) else READ_KINDS
+        plates = [(text, score) for text, score in found if kind_of(text) in kinds]
         text, score = max(plates, key=lambda x: x[1], default=("", 0.0))
         kind = kind_of(text)
         if kind is None or score < LEAST_SCORE:
