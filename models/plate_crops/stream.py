@@ -17,7 +17,12 @@ def h264(picture: Image, rng: Generator) -> Image:
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = even.shape[1], even.shape[0], "yuv420p"
     encoder.time_base = Fraction(1, 25)
-    encoder.options = {"crf": str(int(rng.integers(24, 40))), "preset": "veryfast", "tune": "zerolatency"}
+    encoder.options = {
+        "crf": str(int(rng.integers(24, 40))),
+        "preset": "veryfast",
+        "tune": "zerolatency",
+        "threads": "1",
+    }
     decoder = av.CodecContext.create("h264", "r")
     frames = []
     for number, image in enumerate((before, even)):

@@ -19,7 +19,8 @@ from numpy.random import Generator
 from rich.progress import track
 
 from models.pictures import LabelledPicture, data_root, load_image, read_pictures
-from models.plate_art.random_plates import pick, random_plate
+from models.plate_art.random_plates import pick
+from models.plate_crops.scenes import mounted_plate, weather
 from models.plate_detector.compose import (
     Image,
     Sample,
@@ -156,7 +157,7 @@ def replace_plate(picture: LabelledPicture, rng: Generator, long_side: int) -> S
     corners = scene.targets[0].corners
     if corners is None:
         raise ValueError("the corners of a scene must be known")
-    plate = random_plate(rng)
+    plate = mounted_plate(rng)
     h, w = plate.picture.shape[:2]
     # A longer or taller plate must still hide the real one, hence a hair over the true size.
     wide = widen(corners, 1.03 * w / 440, 1.05 * h / 140)
@@ -169,7 +170,7 @@ def replace_plate(picture: LabelledPicture, rng: Generator, long_side: int) -> S
     laid = transform(wide, matrix)
     picture_lit = lit(plate.picture, light_gain(scene.image, corners) * rng.uniform(0.85, 1.15))
     image = paste(background, picture_lit, laid, rng.uniform(0.4, 1.2))
-    return Sample(damage(image, rng), [target_of(laid)])
+    return Sample(damage(weather(image, rng), rng), [target_of(laid)])
 
 
 def overlaps(target: Target, others: list[Target]) -> bool:
@@ -192,7 +193,7 @@ def compose(background: Sample, rng: Generator) -> Sample:
     count = int(rng.choice([1, 2, 3, 5], p=[0.45, 0.3, 0.15, 0.1]))
     largest = {1: 0.98, 2: 0.7, 3: 0.45, 5: 0.3}[count]
     for _ in range(count):
-        plate = random_plate(rng)
+        plate = mounted_plate(rng)
         ph, pw = plate.picture.shape[:2]
         for _attempt in range(5):
             width = w * float(np.exp(rng.uniform(np.log(0.06), np.log(largest))))
@@ -208,7 +209,7 @@ def compose(background: Sample, rng: Generator) -> Sample:
                 break
     for _ in range(int(rng.choice([0, 1, 2, 4], p=[0.4, 0.25, 0.2, 0.15]))):
         image = put_sign(image, targets, rng)
-    return Sample(damage(image, rng), targets)
+    return Sample(damage(weather(image, rng), rng), targets)
 
 
 def mount(image: Image, corners: np.ndarray, rng: Generator) -> Image:
