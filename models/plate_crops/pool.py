@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.pictures import Image, data_root
+from models.plate_crops.bank import CellBank
+from models.plate_crops.recombine import recombined_crop
 from models.plate_reader.alphabet import INPUT_HEIGHT, INPUT_WIDTH
 from models.plate_reader.crops import RealCrops, drawn_crop, jitter, swap_province
 from vision.rectify import level
@@ -66,10 +68,8 @@ def swapped(root: Path) -> Source:
 
 def recombined(root: Path) -> Source:
     """Real characters of many plates put together to new texts."""
-    from models.plate_crops.recombine import load_bank, recombined_crop
-
-    bank = load_bank(root, HELD_OUT_EVERY)
-    return lambda rng: recombined_crop(bank, rng)
+    bank = CellBank.load(root, HELD_OUT_EVERY)
+    return lambda rng: recombined_crop(bank, rng, wobble=jitter)
 
 
 SOURCES: dict[str, Callable[[Path], Source]] = {
