@@ -6,20 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from vision.rectify import level, possible_rows
 from vision.types import Corners, Detection, Image, PlateText
 
-# A single picture says nothing below this confidence; of a track, readings as poor still count together.
-LEAST_CONFIDENCE = 0.2
+# Of a single picture a text is given where it is more likely right than wrong; of a track, readings as poor
+# still count together.
+LEAST_CONFIDENCE = 0.5
+# Whoever cuts a plate out says that it is one: there a poor guess is worth more.
+LEAST_CONFIDENCE_OF_A_CROP = 0.2
 # With a reading as good as this, a picture is not searched again.
 GOOD_CONFIDENCE = 0.5
 # Detectors know plates up to about a third of the picture's width; a closer one is found from further away.
 FURTHER = 2.0
+# In a picture longer than this the smallest plates that can be read are too small to be found: it is looked
+# at once more in parts, each of this share of its sides.
+CLOSER_FROM_PX = 960
+PART = 0.6
 SAME_PLATE = 0.3
 SURELY_ONE_ROW = 2.4
 GREY = 114
+# A plate that ends within this share of its width from the left or right border of a picture more than twice
+# as wide goes on outside it. A picture filled by its plate was cut to it.
+AT_BORDER = 0.02
+FILLS_PICTURE = 0.5
+# A border of a cut plate is flat where its columns or rows differ by no more than this from each other.
+FLAT_LEVELS = 6
+# The surroundings that a crop gets before its plate is looked for, and how wide it is made for that.
+CROP_IN_PICTURE = 0.5
+CROP_LOOKED_AT_PX = 320
+# What is found in a crop is its plate where it covers at least this share of its width.
+COVERS_CROP = 0.6
 
 Box = tuple[float, float, float, float]
 
@@ -57,6 +76,8 @@ def read_picture(
     least_confidence: a text less likely to be right is not given; the detection still is.
     """
     found = [read_detection(image, detection, reader) for detection in detector.detect(image)]
+    for detection in detect_closer(image, detector):
+        keep_better(found, read_detection(image, detection, reader))
     if not any(reading.plate.confidence >= GOOD_CONFIDENCE for reading in found):
         for detection in detect_further_away(image, detector):
             keep_better(found, read_detection(image, detection, reader))
@@ -64,19 +85,36 @@ def read_picture(
     return [replace(r, plate=given_up(r.plate, least_confidence)) for r in found]
 
 
-def read_crop(image: Image, reader: Reader, *, least_confidence: float = LEAST_CONFIDENCE) -> PictureReading:
-    """The reading of a picture (H, W, 3) uint8 BGR that is one cut plate."""
-    h, w = image.shape[:2]
-    whole: Corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
-    rows = (1,) if w / h >= SURELY_ONE_ROW else (1, 2)
-    plate = given_up(reader.read(image, rows), least_confidence)
-    return PictureReading(Detection(whole, 1.0), plate, image)
+def read_crop(
+    image: Image,
+    reader: Reader,
+    detector: Detector | None = None,
+    *,
+    least_confidence: float = LEAST_CONFIDENCE_OF_A_CROP,
+) -> PictureReading:
+    """The reading of a picture (H, W, 3) uint8 BGR that is one cut plate.
+
+    detector: levels the plate where it finds it in the crop; without one it is read as it is.
+    """
+    inside = without_flat_border(image)
+    h, w = inside.shape[:2]
+    corners = find_in_crop(inside, detector) if detector is not None else None
+    if corners is not None:
+        rows, levelled = possible_rows(corners), level(inside, corners)
+    else:
+        rows, levelled = ((1,) if w / h >= SURELY_ONE_ROW else (1, 2)), inside
+        corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+    plate = given_up(reader.read(levelled, rows), least_confidence)
+    return PictureReading(Detection(corners, 1.0), plate, levelled)
 
 
 def read_detection(image: Image, detection: Detection, reader: Reader) -> PictureReading:
-    """Level and read one plate."""
+    """Level and read one plate; one cut off by the picture's border is given no text."""
     crop = level(image, detection.corners)
-    return PictureReading(detection, reader.read(crop, possible_rows(detection.corners)), crop)
+    plate = reader.read(crop, possible_rows(detection.corners))
+    if is_cut_off(detection.corners, image.shape[1]):
+        plate = without_text(plate)
+    return PictureReading(detection, plate, crop)
 
 
 def detect_further_away(image: Image, detector: Detector) -> list[Detection]:
@@ -87,6 +125,63 @@ def detect_further_away(image: Image, detector: Detector) -> list[Detection]:
     canvas[top : top + h, left : left + w] = image
     offset = np.array([left, top], np.float32)
     return [Detection(d.corners - offset, d.score) for d in detector.detect(canvas)]
+
+
+def detect_closer(image: Image, detector: Detector) -> list[Detection]:
+    """Plates as found in four overlapping parts of a large picture, in pixels of the picture; else none.
+
+    What a part cuts off is left to the part beside it.
+    """
+    h, w = image.shape[:2]
+    if max(h, w) <= CLOSER_FROM_PX:
+        return []
+    part_h, part_w = round(h * PART), round(w * PART)
+    found = []
+    for top in (0, h - part_h):
+        for left in (0, w - part_w):
+            offset = np.array([left, top], np.float32)
+            part = np.ascontiguousarray(image[top : top + part_h, left : left + part_w])
+            for detection in detector.detect(part):
+                x1, y1, x2, y2 = box_of(detection.corners)
+                if x1 > 1 and y1 > 1 and x2 < part_w - 1 and y2 < part_h - 1:
+                    found.append(Detection(detection.corners + offset, detection.score))
+    return found
+
+
+def find_in_crop(image: Image, detector: Detector) -> Corners | None:
+    """The corners of the plate that fills a crop, in its pixels; None where none is found."""
+    h, w = image.shape[:2]
+    scale = CROP_IN_PICTURE * CROP_LOOKED_AT_PX / w
+    size = (max(1, round(w * scale)), max(1, round(h * scale)))
+    canvas = np.full((max(CROP_LOOKED_AT_PX // 2, 2 * size[1]), CROP_LOOKED_AT_PX, 3), GREY, np.uint8)
+    top, left = (canvas.shape[0] - size[1]) // 2, (canvas.shape[1] - size[0]) // 2
+    canvas[top : top + size[1], left : left + size[0]] = cv2.resize(image, size)
+    for detection in detector.detect(canvas):
+        corners = (detection.corners - np.array([left, top], np.float32)) / np.float32(scale)
+        x1, _, x2, _ = box_of(corners)
+        if x2 - x1 >= COVERS_CROP * w:
+            return np.asarray(corners, np.float32)
+    return None
+
+
+def without_flat_border(image: Image) -> Image:
+    """The part of a crop inside a border of one colour, such as padding; all of it where there is none."""
+    h, w = image.shape[:2]
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.int16)
+    is_busy_column = grey.max(axis=0) - grey.min(axis=0) > FLAT_LEVELS
+    is_busy_row = grey.max(axis=1) - grey.min(axis=1) > FLAT_LEVELS
+    across, down = np.flatnonzero(is_busy_column), np.flatnonzero(is_busy_row)
+    if not across.size or not down.size:
+        return image
+    inside = image[down[0] : down[-1] + 1, across[0] : across[-1] + 1]
+    return inside if inside.shape[0] * 2 > h and inside.shape[1] * 5 > w else image
+
+
+def is_cut_off(corners: Corners, width: int) -> bool:
+    """Whether a plate goes on outside the left or right border of a picture so wide."""
+    x1, _, x2, _ = box_of(corners)
+    across = x2 - x1
+    return across < FILLS_PICTURE * width and min(x1, width - x2) < AT_BORDER * across
 
 
 def keep_better(found: list[PictureReading], another: PictureReading) -> None:
@@ -104,6 +199,11 @@ def given_up(plate: PlateText, least_confidence: float) -> PlateText:
     if plate.text is None or plate.confidence >= least_confidence:
         return plate
     return replace(plate, text=None, positions=())
+
+
+def without_text(plate: PlateText) -> PlateText:
+    """The same plate, not readable."""
+    return replace(plate, text=None, positions=(), confidence=0.0)
 
 
 def box_of(corners: Corners) -> Box:
