@@ -51,7 +51,7 @@ def _report(wallet: Wallet, settings: Settings, *, seal: bool, since_last: bool)
         return wallet.proving.audit(key, since_last=since_last)
     if key is None:
         raise CommandError(
-            "there is no secret to sign with; set PLATEPAY_SECRET or PLATEPAY_DATA_DIR as the service has them"
+            "there is no secret to sign with; set PLATEPAY_SECRET or PLATEPAY_DATA_DIR as the service does"
         )
     return wallet.proving.prove(key, datetime.now(UTC), since_last=since_last)
 

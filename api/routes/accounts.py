@@ -10,6 +10,7 @@ from api import answers
 from api.deps import Parts, TheKey, get_operator, whole_numbers_only
 from api.errors import KeyRequired
 from api.refusals import JSON, OPERATOR, refusals
+from api.schemas.fields import Time
 from api.schemas.operators import (
     AccountAnswer,
     AccountMessage,
@@ -21,6 +22,7 @@ from api.schemas.operators import (
     WalletAnswer,
 )
 from wallet.errors import AccountUnknown, InvalidFact, KeyReused, PlateAlreadyBound, VehicleUnknown
+from wallet.facts import Balance
 
 router = APIRouter(
     prefix="/v1", tags=["accounts"], dependencies=[Depends(get_operator), Depends(whole_numbers_only)]
@@ -90,7 +92,10 @@ def unbind_vehicle(plate: Plate, services: Parts) -> VehicleAnswer:
 @router.get("/accounts/{account_id}/wallet", responses=refusals(*OPERATOR, AccountUnknown))
 def show_wallet(account_id: AccountId, services: Parts) -> WalletAnswer:
     """What the wallet holds, what of it is reserved, and what can be spent."""
-    balance = services.wallet.balance(account_id)
+    return _wallet_answer(account_id, services.wallet.balance(account_id))
+
+
+def _wallet_answer(account_id: str, balance: Balance) -> WalletAnswer:
     return WalletAnswer(
         account_id=account_id,
         principal_fen=balance.principal_fen,
@@ -105,10 +110,17 @@ def show_wallet(account_id: AccountId, services: Parts) -> WalletAnswer:
     responses=refusals(*OPERATOR, AccountUnknown),
 )
 def show_statement(
-    account_id: AccountId, services: Parts, limit: Limit = 100, before: Cursor = None
+    account_id: AccountId,
+    services: Parts,
+    limit: Limit = 100,
+    before: Cursor = None,
+    at: Annotated[Time | None, Query(description="A past moment: wallet and lines as they were then")] = None,
 ) -> StatementAnswer:
-    """Every movement of the wallet, newest first."""
+    """Every movement of the wallet, newest first; with `at` as it was at that moment."""
     services.wallet.account(account_id)
-    lines = services.wallet.statement(account_id, limit, before)
+    lines = services.wallet.statement(account_id, limit, before, at)
     more = lines[-1].id if len(lines) == limit else None
-    return StatementAnswer(lines=[answers.statement_line(line) for line in lines], next_before=more)
+    then = None if at is None else _wallet_answer(account_id, services.wallet.balance_at(account_id, at))
+    return StatementAnswer(
+        lines=[answers.statement_line(line) for line in lines], next_before=more, wallet_at=then
+    )

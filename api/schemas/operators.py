@@ -153,10 +153,12 @@ class StatementAnswer(Message):
             }
         ],
         next_before=None,
+        wallet_at=None,
     )
 
     lines: list[StatementLineAnswer]
     next_before: str | None = Field(description="Send it as `before` for older ones; null at the end")
+    wallet_at: WalletAnswer | None = Field(description="With `at`: the wallet as it was at that moment")
 
 
 class RechargeMessage(Message):
