@@ -3,9 +3,10 @@ PYTHON ?= python3
 PIP = .venv/bin/python -m pip --disable-pip-version-check -q
 DEMO_ARGS ?=
 TEST_ARGS ?=
+TORTURE_ARGS ?=
 EVALUATE_ARGS ?=
 
-.PHONY: demo test check lint types imports wheel evaluate test-train test-paddle constraints clean
+.PHONY: demo test check lint types imports wheel torture evaluate test-train test-paddle constraints clean
 
 ## demo: set up .venv and run the forecourt demo (Ctrl-C ends it)
 demo: .venv/.installed
@@ -46,6 +47,10 @@ wheel: .venv/.installed
 	@echo "Installing the test tools into .venv"
 	$(PIP) install -c constraints.txt -e '.[dev]'
 	@touch $@
+
+## torture: kill, cut, lose, repeat for hours: nothing answered may be lost or doubled (TORTURE_ARGS="--seed 2")
+torture: .venv/.tested
+	.venv/bin/platepay torture $(TORTURE_ARGS)
 
 ## test-train: the tests of training and export, in an environment with ultralytics of their own
 test-train:

@@ -34,7 +34,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 EngineOption = Annotated[
     str,
     typer.Option(
-        envvar="PLATEPAY_ENGINE", help="auto, openvino, onnx or ultralytics: what runs the networks."
+        envvar="PLATEPAY_ENGINE", help="auto, openvino, onnx, torch or ultralytics: what runs the networks."
     ),
 ]
 ReadersOption = Annotated[str, typer.Option(help="first, second or both: who reads the plates.")]
@@ -217,11 +217,15 @@ def torture(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    grant_to: Annotated[
+        str | None, typer.Option(help="A PostgreSQL role that the service shall run as: gets what it needs.")
+    ] = None,
+) -> None:
     """Bring the database to the tables of this version."""
     from api.commands.serve import migrate as run
 
-    run()
+    run(grant_to)
 
 
 @bench.command("watch")

@@ -182,8 +182,11 @@ def _end_overstays(setting: _Setting, known: Sequence[Visit], wallet: Wallet) ->
 def _open(setting: _Setting, vehicle: Vehicle, known: Sequence[Visit], wallet: Wallet, hold_fen: int) -> str:
     """A new visit with its one hold."""
     connection, sighting, now = setting.connection, setting.sighting, setting.now
-    # A sighting that comes late, after a later stay of the same vehicle: it had left by then.
+    # A sighting that comes late, after a later stay of the same vehicle: it had left by then, and surely
+    # within the longest stay, so that a stay between the two is one of its own.
     later = [visit.opened_at for visit in known if visit.opened_at > sighting.last_seen_at]
+    if later:
+        later.append(sighting.last_seen_at + timedelta(seconds=setting.rules.longest_stay_s))
     visit = Visit(
         id=setting.new_id(),
         station=sighting.station,
