@@ -60,10 +60,10 @@ class Settings(BaseSettings):
         False, description="Offer the sandbox payment channel: recharges without real money"
     )
     page: bool = Field(True, description="Serve the operator page under /operator")
-    engine: Literal["auto", "openvino", "onnx", "ultralytics"] = Field(
+    engine: Literal["auto", "openvino", "onnx", "torch", "ultralytics"] = Field(
         "auto", description="What runs the neural networks, where --engine names nothing else"
     )
-    second_reader: Literal["auto", "openvino", "onnx", "paddle"] = Field(
+    second_reader: Literal["auto", "openvino", "onnx", "torch", "paddle"] = Field(
         "auto", description="What runs the second reader; auto: the same engine as the first"
     )
 

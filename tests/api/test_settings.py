@@ -47,7 +47,7 @@ def test_variables_of_the_tests_are_not_refused() -> None:
         ("PLATEPAY_PROT", "1", "did you mean PLATEPAY_PORT?"),
         ("PLATEPAY_PORT", "http", "PLATEPAY_PORT"),
         ("PLATEPAY_SECRET", "secret", "at least 32 characters"),
-        ("PLATEPAY_ENGINE", "tpu", "'auto', 'openvino', 'onnx' or 'ultralytics'"),
+        ("PLATEPAY_ENGINE", "tpu", "'auto', 'openvino', 'onnx', 'torch' or 'ultralytics'"),
         ("PLATEPAY_HOLD_FEN", "12.5", "PLATEPAY_HOLD_FEN"),
         ("PLATEPAY_REDIS_URL", "localhost", "redis://"),
         ("PLATEPAY_TIME_ZONE", "Mars/Base", "Asia/Shanghai"),

@@ -47,7 +47,9 @@ def test_the_detector_without_ultralytics_names_its_extra(monkeypatch: pytest.Mo
         load_detector("ultralytics")
 
 
-@pytest.mark.parametrize(("engine", "package"), [("openvino", "openvino"), ("onnx", "onnxruntime")])
+@pytest.mark.parametrize(
+    ("engine", "package"), [("openvino", "openvino"), ("onnx", "onnxruntime"), ("torch", "onnx2torch")]
+)
 def test_an_engine_that_is_not_installed_is_named(
     monkeypatch: pytest.MonkeyPatch, engine: str, package: str
 ) -> None:

@@ -7,7 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from vision.backends import SECOND_READER, load_detector, load_network, load_second_reader, read_alphabet
+from vision.backends import (
+    SECOND_READER,
+    load_detector,
+    load_network,
+    load_reader,
+    load_second_reader,
+    read_alphabet,
+)
 from vision.cards import WEIGHTS, open_weights
 from vision.errors import EngineMissingError, WeightsMissingError
 from vision.plate_art import draw_plate
@@ -50,6 +57,20 @@ def test_the_engine_ultralytics_is_a_detector_like_the_others() -> None:
     [ours, *_] = load_detector("onnx").detect(picture)
     assert np.allclose(theirs.corners, ours.corners, atol=3.0)
     assert theirs.score == pytest.approx(ours.score, abs=0.05)
+
+
+@pytest.mark.train
+def test_the_networks_say_the_same_in_torch() -> None:
+    pytest.importorskip("onnx2torch")
+    picture = picture_with_plate()
+    [a, *_], [b, *_] = (load_detector(e, precision="f32").detect(picture) for e in ("torch", "onnx"))
+    assert np.allclose(a.corners, b.corners, atol=0.5)
+    assert a.score == pytest.approx(b.score, abs=0.01)
+    crop = cv2.resize(draw_plate("沪D29275", "yellow"), (168, 48), interpolation=cv2.INTER_AREA)
+    for load in (load_reader, load_second_reader):
+        said, expected = (load(e, precision="f32").read(crop) for e in ("torch", "onnx"))
+        assert said.text == expected.text == "沪D29275"
+        assert said.confidence == pytest.approx(expected.confidence, abs=0.01)
 
 
 @pytest.mark.train

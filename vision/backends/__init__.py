@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vision.backends.onnx import OnnxNetwork
     from vision.backends.openvino import OpenVinoNetwork
     from vision.backends.paddle import PaddleReader
+    from vision.backends.torch import TorchNetwork
     from vision.backends.ultralytics import UltralyticsDetector
 
 Precision = Literal["auto", "f32"]
@@ -31,16 +32,22 @@ READER: Final = "plate_reader.onnx"
 SECOND_READER: Final = "second_reader.onnx"
 
 # Ultralytics runs the detector only; readers beside it run as with "auto".
-ENGINES: Final = ("auto", "openvino", "onnx", "ultralytics")
+ENGINES: Final = ("auto", "openvino", "onnx", "torch", "ultralytics")
 SECOND_READER_ENGINES: Final = (*ENGINES, "paddle")
+# What an engine needs, and the extra that brings it where the default install does not.
+PACKAGES: Final[dict[str, tuple[str, str | None]]] = {
+    "openvino": ("openvino", None),
+    "onnx": ("onnxruntime", "onnx"),
+    "torch": ("onnx2torch", "train"),
+}
 # Height and width of what the detector is made ready for: other pictures cost a little more.
 USUAL_FRAME: Final = (720, 1280)
 
 
-def choose_engine(engine: str) -> Literal["openvino", "onnx"]:
+def choose_engine(engine: str) -> Literal["openvino", "onnx", "torch"]:
     """What runs an exported network: for "auto" OpenVINO on x86 where it is installed, else ONNX Runtime."""
     match engine:
-        case "openvino" | "onnx":
+        case "openvino" | "onnx" | "torch":
             return engine
         case "auto" | "ultralytics":
             is_x86 = platform.machine().lower() in ("x86_64", "amd64")
@@ -108,23 +115,28 @@ def load_second_reader(
 
 def load_network(
     weights: Weights, engine: str, precision: Precision, shape: Shape | None = None
-) -> OpenVinoNetwork | OnnxNetwork:
+) -> OpenVinoNetwork | OnnxNetwork | TorchNetwork:
     """The network in an engine, one thread. shape: of the batches that it mostly gets.
 
     Raises EngineMissingError, EngineUnknownError, WeightsUnsuitableError.
     """
     chosen = choose_engine(engine)
     try:
-        if chosen == "openvino":
-            from vision.backends.openvino import OpenVinoNetwork
+        match chosen:
+            case "openvino":
+                from vision.backends.openvino import OpenVinoNetwork
 
-            return OpenVinoNetwork(weights.content, precision, shape)
-        from vision.backends.onnx import OnnxNetwork
+                return OpenVinoNetwork(weights.content, precision, shape)
+            case "onnx":
+                from vision.backends.onnx import OnnxNetwork
 
-        return OnnxNetwork(weights.content)
+                return OnnxNetwork(weights.content)
+            case "torch":
+                from vision.backends.torch import TorchNetwork
+
+                return TorchNetwork(weights.content)
     except ImportError as error:
-        package, extra = ("openvino", None) if chosen == "openvino" else ("onnxruntime", "onnx")
-        raise EngineMissingError(engine, package, extra) from error
+        raise EngineMissingError(engine, *PACKAGES[chosen]) from error
     except ValueError as error:
         raise WeightsUnsuitableError(weights.path, f"is no network that runs here: {error}") from error
 
