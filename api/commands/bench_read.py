@@ -74,6 +74,10 @@ class CpuClock:
         self.ms[stage].append((time.process_time() - start) * 1000)
         return result
 
+    def last(self) -> float:
+        """All stages of the last frame together."""
+        return sum(values[-1] for values in self.ms.values())
+
     def medians(self) -> dict[str, float]:
         """By stage, rounded."""
         return {stage: round(statistics.median(values), 2) for stage, values in self.ms.items()}
@@ -83,11 +87,11 @@ class EngineBench:
     """Both pipelines in one engine, measured in turns."""
 
     def __init__(self, engine: str) -> None:
+        self.reference = reference_in(engine)
         detector, second = load_detector(engine), load_second_reader(engine)
         if not isinstance(detector, PlateDetector) or not isinstance(second, PlateReader):
             raise CommandError(f"--engine {engine}: bench read measures {' and '.join(PACKAGES)}")
         self.detector, self.first, self.second = detector, load_reader(engine), second
-        self.reference = reference_in(engine)
         self.ours, self.parts, self.theirs, self.beside = CpuClock(), CpuClock(), CpuClock(), CpuClock()
         self.totals: list[float] = []
         self.reference_totals: list[float] = []
@@ -98,9 +102,8 @@ class EngineBench:
         crop, rows, corners = self._ours(frame)
         x1, y1 = np.maximum(corners.min(axis=0), 0).astype(int).tolist()
         x2, y2 = corners.max(axis=0).astype(int).tolist()
-        before = sum(sum(values) for values in self.theirs.ms.values())
         self.reference.run(frame, (x1, y1, x2, y2), self.theirs)
-        self.reference_totals.append(sum(sum(values) for values in self.theirs.ms.values()) - before)
+        self.reference_totals.append(self.theirs.last())
         self.beside("second_reader", lambda: self.second.read(crop, rows))
         self._parts(frame, crop, rows[0])
 
@@ -112,7 +115,7 @@ class EngineBench:
         crops = self.ours("level", lambda: [level(frame, d.corners) for d in found])
         rows = [possible_rows(d.corners) for d in found]
         self.ours("read", lambda: [self.first.read(c, r) for c, r in zip(crops, rows, strict=True)])
-        self.totals.append(sum(self.ours.ms[stage][-1] for stage in ("detect", "level", "read")))
+        self.totals.append(self.ours.last())
         self.detections.append(len(found))
         return crops[0], rows[0], found[0].corners
 
