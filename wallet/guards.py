@@ -138,6 +138,29 @@ def creating(dialect: str) -> list[str]:
     return [_REFUSE_FUNCTION, *(_postgresql_trigger(guard) for guard in GUARDS), *truncate, ENTRIES_VIEW]
 
 
+# What the service itself clears away: keys of plates that were unbound, and what has expired.
+CLEARED = ("plate_keys", "nonces", "sessions")
+
+
+def granting(role: str) -> list[str]:
+    """PostgreSQL statements that give a role what the service needs of these tables, and take away the rest.
+
+    Facts can be read and added, rows with a state changed as well, nothing about money deleted.
+    """
+    tables = sorted(metadata.tables)
+    facts = [table for table in tables if table in FACTS]
+    others = [table for table in tables if table not in FACTS]
+    return [
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}",
+        f"GRANT USAGE ON SCHEMA public TO {role}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        f"GRANT SELECT, INSERT ON {', '.join(facts)} TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON {', '.join(others)} TO {role}",
+        f"GRANT DELETE ON {', '.join(CLEARED)} TO {role}",
+        f"GRANT SELECT ON entries, alembic_version TO {role}",
+    ]
+
+
 def _sqlite_trigger(guard: Guard) -> str:
     condition = f" WHEN {guard.when}" if guard.when else ""
     return (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
-from api.settings import read_settings
+from api.commands.failures import CommandError
+from api.settings import Settings, read_settings
 
 
 def serve(host: str | None, port: int | None) -> None:
@@ -18,10 +20,26 @@ def serve(host: str | None, port: int | None) -> None:
     uvicorn.run(app, host=settings.host, port=settings.port, log_level="info", access_log=False)
 
 
-def migrate() -> None:
-    """Bring the configured database to the tables of this version."""
+def migrate(grant_to: str | None) -> None:
+    """Bring the configured database to the tables of this version, and give a role what it needs of them."""
+    from api.migrations import grant
     from api.wiring import open_database
 
     settings = read_settings()
-    open_database(settings).close()
+    if grant_to is not None:
+        _check_role(grant_to, settings)
+    wallet = open_database(settings)
+    try:
+        if grant_to is not None:
+            grant(wallet.engine, grant_to)
+            sys.stdout.write(f"{grant_to} may read and add facts, and change nothing of them\n")
+    finally:
+        wallet.close()
     sys.stdout.write("the database has the tables of this version\n")
+
+
+def _check_role(role: str, settings: Settings) -> None:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", role):
+        raise CommandError(f"--grant-to is the name of a role in small letters, digits and _, not {role!r}")
+    if settings.database_url.startswith("sqlite"):
+        raise CommandError("SQLite has no roles; whoever can write the file can do anything to it")

@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
+from wallet.guards import granting
 from wallet.tables import metadata
 
 # Two services that start at once migrate one after the other; the number only has to be ours.
@@ -66,6 +67,13 @@ def upgrade(engine: Engine) -> None:
         command.upgrade(config, "head")
         if "transfers" in tables and "alembic_version" not in tables:
             _refuse_differences(connection)
+
+
+def grant(engine: Engine, role: str) -> None:
+    """Gives a role of PostgreSQL what the service needs and no more; the tables are those of this version."""
+    with engine.begin() as connection:
+        for statement in granting(role):
+            connection.execute(text(statement))
 
 
 def downgrade(engine: Engine, revision: str) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from api import migrations
+from wallet.facts import ChannelPayment, Posterior, Sale, SightingFact
+from wallet.guards import FACTS
 from wallet.service import open_wallet
 from wallet.store.database import create_schema, make_engine
 
@@ -194,3 +196,160 @@ def test_two_services_that_start_at_once_migrate_one_after_the_other(engines):
         thread.join()
     assert failures == []
     migrations.check(engine)
+
+
+# Up and down with data --------------------------------------------------------------------------------------
+
+
+def _a_day(wallet):
+    """Every kind of row the first version knows; gives the account."""
+    account = wallet.open_account("Li", None, "k", NOW)
+    wallet.bind_vehicle(account.id, "粤B12345", "blue", "v", NOW)
+    order = wallet.create_recharge_order(account.id, 100_000, "sandbox", "o", NOW)
+    wallet.channel_paid(ChannelPayment("sandbox", "t1", order.id, 100_000, NOW), NOW)
+    wallet.channel_paid(ChannelPayment("sandbox", "t2", order.id, 7, NOW), NOW)
+    for name, pump in (("s1", "1"), ("s2", "2")):
+        seen = SightingFact(name, "demo", "c", pump, NOW, NOW, "粤B12345", "blue", 500, 8)
+        wallet.arrive(seen, Posterior((("粤B12345", 999_500),), 500), NOW)
+    wallet.record_sale(Sale("a", "demo", "2", "92", 5_000, 1_000, 5_000, NOW, NOW), NOW)
+    return account
+
+
+def _rows(engine, columns_of):
+    """Every row of these tables, in the columns they have here."""
+    with engine.connect() as connection:
+        return {
+            table: sorted(
+                map(str, connection.execute(text(f"SELECT {', '.join(columns)} FROM {table}")).all())
+            )
+            for table, columns in columns_of.items()
+        }
+
+
+def _columns(engine):
+    seen = inspect(engine)
+    return {
+        table: [column["name"] for column in seen.get_columns(table)]
+        for table in seen.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def test_going_one_version_back_and_forth_keeps_every_row(engines):
+    engine = engines()
+    migrations.upgrade(engine)
+    account = _a_day(open_wallet(str(engine.url), engine=engine))
+    migrations.downgrade(engine, "0001")
+    before, tables, guards = _columns(engine), *_schema(engine)
+    rows = _rows(engine, before)
+    assert len(rows["transfers"]) == 3
+    assert "charge_id" not in before["transfers"]
+    migrations.upgrade(engine)
+    migrations.check(engine)
+    assert _rows(engine, before) == rows
+    wallet = open_wallet(str(engine.url), engine=engine)
+    assert wallet.audit().ok
+    assert wallet.balance(account.id).principal_fen == 95_000
+    assert _rows(engine, before) == rows
+    migrations.downgrade(engine, "0001")
+    assert _schema(engine) == (tables, guards)
+    assert _rows(engine, before) == rows
+
+
+def test_a_ledger_of_the_first_version_without_a_history_is_taken_over(engines):
+    engine = engines()
+    migrations.upgrade(engine)
+    account = _a_day(open_wallet(str(engine.url), engine=engine))
+    migrations.downgrade(engine, "0001")
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    migrations.upgrade(engine)
+    migrations.check(engine)
+    wallet = open_wallet(str(engine.url), engine=engine)
+    assert (wallet.account(account.id), wallet.audit().ok) == (account, True)
+
+
+def test_going_back_is_refused_where_it_would_lose_rows(engines):
+    engine = engines()
+    migrations.upgrade(engine)
+    wallet = open_wallet(str(engine.url), engine=engine)
+    account = _a_day(wallet)
+    wallet.commands.charge(account.id, "demo", 100, "wash", key="c", actor="li", now=NOW)
+    before = _schema(engine)
+    with pytest.raises(migrations.WouldLoseRows, match="1 of the rows in charges"):
+        migrations.downgrade(engine, "0001")
+    assert _schema(engine) == before
+    assert wallet.audit().ok
+
+
+def test_the_first_version_goes_on_working_on_the_new_tables(engines):
+    """Its statements, as it wrote them: no new column is asked for, no old word is refused."""
+    engine = engines()
+    migrations.upgrade(engine)
+    wallet = open_wallet(str(engine.url), engine=engine)
+    account = wallet.open_account("Li", None, "k", NOW)
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO ledger_accounts (id, kind, account_id) VALUES ('clearing:x', 'clearing', NULL)",
+            "INSERT INTO ledger_accounts (id, kind, account_id)"
+            f" VALUES ('wallet:{account.id}:bonus', 'bonus', '{account.id}')",
+            "INSERT INTO transfers (id, name, kind, from_account, to_account, amount_fen, account_id,"
+            " wallet_version, wallet_after_fen, visit_id, station, sale_id, recharge_order_id, recorded_at)"
+            f" VALUES ('t', 't', 'recharge', 'clearing:x', 'wallet:{account.id}:bonus', 5, '{account.id}',"
+            " 1, 5, NULL, NULL, NULL, NULL, '2026-11-21 08:00:00')",
+            f"UPDATE wallets SET bonus_fen = 5, version = 1 WHERE account_id = '{account.id}'",
+            "INSERT INTO outbox (kind, body, created_at, published_at)"
+            " VALUES ('x', '{}', '2026-11-21 08:00:00', NULL)",
+        ):
+            connection.exec_driver_sql(statement)
+    assert wallet.audit().ok
+    assert [event.kind for event in wallet.outbox.lease("new", 10)] == ["x"]
+
+
+# By role ----------------------------------------------------------------------------------------------------
+
+
+def test_the_role_of_the_service_works_and_can_change_no_fact(server):
+    """The tables belong to somebody else; triggers apart, the role has not the right."""
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("CREATE DATABASE roles"))
+        connection.execute(text("CREATE ROLE platepay_service LOGIN PASSWORD 'x'"))
+    admin.dispose()
+    owner = make_engine(server.replace("/postgres?", "/roles?"))
+    migrations.upgrade(owner)
+    migrations.grant(owner, "platepay_service")
+    migrations.grant(owner, "platepay_service")
+    engine = make_engine(owner.url.set(username="platepay_service", password="x").render_as_string(False))
+    migrations.upgrade(engine)
+    wallet = open_wallet("", engine=engine)
+    account = _a_day(wallet)
+    wallet.unbind_vehicle("粤B12345", NOW)
+    by = {"actor": "li", "now": NOW}
+    charged = wallet.commands.charge(account.id, "demo", 100, "wash", key="c", **by)
+    wallet.commands.refund(50, "x", charge_id=charged.charge_id, key="r", **by)
+    for event in wallet.outbox.lease("w"):
+        wallet.outbox.done("w", [event.id])
+    assert wallet.proving.prove(b"key", NOW).ok
+    assert wallet.proving.prove(b"key", NOW, since_last=True).ok
+    for table in FACTS:
+        for statement in (
+            f"UPDATE {table} SET {next(iter(_columns(owner)[table]))} = NULL",
+            f"DELETE FROM {table}",
+            f"TRUNCATE {table} CASCADE",
+        ):
+            with pytest.raises(DBAPIError, match="permission denied"), engine.begin() as connection:
+                connection.execute(text(statement))
+    for statement in (
+        "DELETE FROM wallets",
+        "ALTER TABLE transfers DISABLE TRIGGER ALL",
+        "DROP TABLE seals",
+        "SET session_replication_role = replica",
+    ):
+        with (
+            pytest.raises(DBAPIError, match=r"permission denied|must be owner"),
+            engine.begin() as connection,
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+    owner.dispose()
