@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from tqdm import tqdm
+from rich.progress import track
 
 from models.pictures import Image, data_root
 from models.plate_crops.bank import CellBank
@@ -82,7 +82,7 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
 def fill(folder: Path, source: str, make: Source, count: int, seed: int) -> None:
     """Write `count` crops, rounded up to whole shards; shards that are there already stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    for shard in tqdm(range(-(-count // SHARD)), desc=source):
+    for shard in track(range(-(-count // SHARD)), description=source):
         path = folder / f"{source}-{seed}-{shard:04d}.npy"
         if path.exists():
             continue
