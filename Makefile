@@ -5,8 +5,9 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 TORTURE_ARGS ?=
 EVALUATE_ARGS ?=
+TRAIN = .venv-train/bin/python -m
 
-.PHONY: demo test check lint types imports wheel torture evaluate test-train test-paddle constraints clean
+.PHONY: demo test check lint types imports wheel torture evaluate train-detector train-reader train-second-reader test-train test-paddle constraints clean
 
 ## demo: set up .venv and run the forecourt demo (Ctrl-C ends it)
 demo: .venv/.installed
@@ -51,6 +52,44 @@ wheel: .venv/.installed
 ## torture: kill, cut, lose, repeat for hours: nothing answered may be lost or doubled (TORTURE_ARGS="--seed 2")
 torture: .venv/.tested
 	.venv/bin/platepay torture $(TORTURE_ARGS)
+
+.venv-train/.installed: models/requirements-train.txt pyproject.toml
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/python -m pip --disable-pip-version-check -q install -r models/requirements-train.txt -e .
+	@touch $@
+
+# The trainings need the labelled pictures (PLATEPAY_DATA, otherwise ../shared/data), write to runs/, show
+# their progress and can be stopped; models/README.md says how long each took and how to publish what comes out.
+runs/starts: | .venv-train/.installed
+	$(TRAIN) models.starts --out $@
+
+## train-detector: data sets, three stages of training and the ONNX file of the plate detector
+train-detector: runs/starts
+	$(TRAIN) models.plate_detector.dataset --out runs/detector/data
+	$(TRAIN) models.plate_detector.train --data runs/detector/data/data.yaml --out runs/detector/first --start runs/starts/best.pt
+	$(TRAIN) models.plate_detector.dataset --config models/plate_detector/config-second.toml --out runs/detector/data2
+	$(TRAIN) models.plate_detector.train --config models/plate_detector/config-second.toml \
+	  --data runs/detector/data2/data.yaml --out runs/detector/second --start runs/detector/first/weights/last.pt
+	$(TRAIN) models.plate_detector.train --config models/plate_detector/config-third.toml \
+	  --data runs/detector/data2/data.yaml --out runs/detector/third --start runs/detector/second/weights/last.pt
+	$(TRAIN) models.plate_detector.export --checkpoint runs/detector/third/weights/last.pt
+
+## train-reader: the pool of crops and both stages of the first reader
+train-reader: runs/crops
+	$(TRAIN) models.plate_reader.train --pool runs/crops --out runs/reader/first
+	$(TRAIN) models.plate_reader.train --config models/plate_reader/config-second.toml --pool runs/crops \
+	  --out runs/reader/second --start runs/reader/first/checkpoint.pt
+
+runs/crops: | .venv-train/.installed
+	$(TRAIN) models.plate_crops.pool --out $@ --source drawn --source swapped --source recombined
+
+## train-second-reader: all stages of the second reader, from the stock network
+train-second-reader: runs/starts runs/crops
+	$(TRAIN) models.second_reader.build --source runs/starts/ch_PP-OCRv4_rec_infer.onnx --out runs/second_reader/base.onnx
+	$(TRAIN) models.second_reader.train --base runs/second_reader/base.onnx --pool runs/crops --out runs/second_reader/first
+	set -e; before=first; for stage in second third fourth; do \
+	  $(TRAIN) models.second_reader.train --config models/second_reader/config-$$stage.toml --pool runs/crops \
+	    --base runs/second_reader/$$before/second_reader.onnx --out runs/second_reader/$$stage; before=$$stage; done
 
 ## test-train: the tests of training and export, in an environment with ultralytics of their own
 test-train:
