@@ -145,7 +145,7 @@ def frame(picture: Image, rng: Generator) -> Image:
     colour = (tone, tone, tone)
     canvas = picture.copy()
     side, top, bottom = (
-        max(1, round(h * rng.uniform(*span))) for span in ((0.02, 0.05), (0.02, 0.06), (0.03, 0.1))
+        max(1, round(h * rng.uniform(*span))) for span in ((0.03, 0.06), (0.03, 0.08), (0.05, 0.13))
     )
     canvas[:top], canvas[h - bottom :] = colour, colour
     canvas[:, :side], canvas[:, w - side :] = colour, colour

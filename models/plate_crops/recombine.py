@@ -44,6 +44,7 @@ LAID_OUT = {
 }
 CLEAR_CONTRAST = 90  # other paint needs a ground on which the ink stands out
 TRIES = 5
+HAZE_SHARE = 0.06
 REST = 0.5  # how much of a cell's own colour noise comes along
 KEEP = 0.15  # chance that a character of the ground stays
 O_SHARE = 0.04
@@ -54,9 +55,15 @@ KIND_STEPS = np.cumsum(list(KINDS.values()))[:-1]
 ENOUGH_CELLS = 10
 # A cell is whole this far beyond its box, and gone after so much more; the gap between boxes is 12 mm.
 WHOLE_MM, GONE_MM = 1.0, 5.5
+GONE_FIRST_MM = 9.0
 WHOLE_DOWN_MM, GONE_DOWN_MM = 2.0, 7.0
 DRAWN_BLUR_MM = 1.2
 BOX_MIDDLES = np.array([(box.x + box.width / 2) / WIDTH_MM for box in BOXES], np.float32)
+
+
+def ends(box: Box) -> tuple[float, float]:
+    """Where the cell of a box is gone, left and right; the first character has room up to the border."""
+    return box.x - (GONE_MM if box.x > BOXES[0].x else GONE_FIRST_MM), box.x + box.width + GONE_MM
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class View:
 
     def region(self, box: Box) -> tuple[slice, slice]:
         """The pixels of a box and its seam, as rows and columns."""
-        left, right = box.x - GONE_MM, box.x + box.width + GONE_MM
+        left, right = ends(box)
         top, bottom = box.y - GONE_DOWN_MM, box.y + box.height + GONE_DOWN_MM
         outline = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], np.float64)
         found = cv2.perspectiveTransform(outline, self.to_crop)[0]
@@ -85,7 +92,8 @@ class View:
     def seam(self, box: Box, region: tuple[slice, slice]) -> Floats:
         """1 inside the box, falling to 0 around it."""
         x, y = self.x[region], self.y[region]
-        across = np.minimum(x - (box.x - GONE_MM), box.x + box.width + GONE_MM - x) / (GONE_MM - WHOLE_MM)
+        left, right = ends(box)
+        across = np.minimum(x - left, right - x) / (GONE_MM - WHOLE_MM)
         down = np.minimum(y - (box.y - GONE_DOWN_MM), box.y + box.height + GONE_DOWN_MM - y)
         return np.clip(np.minimum(across, down / (GONE_DOWN_MM - WHOLE_DOWN_MM)), 0, 1)[..., None]
 
@@ -199,6 +207,11 @@ def ink_and_rest(above: Floats, contrast: Floats) -> tuple[Floats, Floats]:
     return np.asarray(share, np.float32), np.asarray(above - share * contrast, np.float32)
 
 
+def clear(share: Floats) -> Floats:
+    """The share of ink without the haze that blur leaves between strokes."""
+    return np.asarray((share - HAZE_SHARE) / (1 - HAZE_SHARE), np.float32)
+
+
 def share_across(view: View, box: Box, region: tuple[slice, slice]) -> Floats:
     """0 at the left edge of the box to 1 at the right one, (h, w, 1)."""
     return np.clip((view.x[region] - box.x) / box.width, 0, 1)[..., None]
@@ -221,7 +234,7 @@ def in_place(bank: CellBank, ground: RealPlate, text: str, view: View, rng: Gene
         part = cell_pixels(source, place, view, box, region, ground.blur_mm)
         across = share_across(view, box, region)
         share, rest = ink_and_rest(part - between(source.beside[place], across), source.contrast[place])
-        matched = between(ground.beside[position], across) + share * contrast + rest * REST
+        matched = between(ground.beside[position], across) + clear(share) * contrast + rest * REST
         picture[region] += view.seam(box, region) * (matched - picture[region])
     return picture
 
@@ -270,8 +283,8 @@ def laid_out(bank: CellBank, ground: RealPlate, text: str, kind: str, view: View
         region = view.region(box)
         source, place = source_of(bank, text[position], sum(ground.blur_mm) / 2, False, rng)
         part = cell_pixels(source, place, view, box, region, ground.blur_mm)
-        ends = between(source.beside[place], share_across(view, box, region))
-        share = firm(ink_and_rest(part - ends, source.contrast[place])[0])
+        own = between(source.beside[place], share_across(view, box, region))
+        share = firm(ink_and_rest(part - own, source.contrast[place])[0])
         picture[region] += view.seam(box, region) * share * (ink - picture[region])
     grain = rng.normal(0, rng.uniform(1, 6), (READER_HEIGHT // 2, READER_WIDTH // 2)).astype(np.float32)
     grain = cv2.resize(grain, (READER_WIDTH, READER_HEIGHT))[..., None]
