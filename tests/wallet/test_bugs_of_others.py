@@ -1,7 +1,7 @@
 """Money bugs that other plate-pay, billing and ledger projects had, as tests of ours.
 
-Their names are those of the project and thread where the bug was described. Refunds and reversals come later
-and bring their own.
+Their names are those of the project and thread where the bug was described. Those of refunds, reversals and
+corrections are in test_known_money_bugs.py.
 """
 
 from __future__ import annotations
