@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
@@ -13,11 +14,16 @@ from sqlalchemy.exc import DBAPIError
 
 from wallet.batching import Done, Failed, Outcome, Together
 from wallet.batching_charges import SCOPE, Answered, ChargeCommand, Decided, Taken, decide_charges
-from wallet.command_facts import Charged, Rejected, from_json, to_json
+from wallet.command_facts import Charged, Rejected, from_json
 from wallet.ledger import Wallet, revenue
-from wallet.store.batching_rows import PostgresqlRows, SqliteRows
-
-Row = tuple[Any, ...]
+from wallet.store.batching_rows import (
+    Insert,
+    Looked,
+    PostgresqlRows,
+    Row,
+    SqliteRows,
+    WalletRow,
+)
 
 _COMMANDS = (
     "id", "scope", "idempotency_key", "body_hash", "outcome", "code", "answer", "actor", "recorded_at",
@@ -35,15 +41,13 @@ _OUTBOX = ("kind", "body", "created_at")
 class Rows(Protocol):
     """What differs between the two databases."""
 
-    def lock_wallets(self, accounts: Sequence[str]) -> list[Row]: ...
+    def look(self, accounts: Sequence[str], scope: str, keys: Sequence[str]) -> Looked: ...
 
-    def answered(self, scope: str, keys: Sequence[str]) -> list[tuple[str, str, Any]]: ...
+    def write(
+        self, inserts: Sequence[Insert], opened: Sequence[str], wallets: Sequence[WalletRow]
+    ) -> None: ...
 
-    def open_accounts(self, names: Sequence[str]) -> None: ...
-
-    def save_wallets(self, rows: Sequence[tuple[str, int, int, int]]) -> None: ...
-
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None: ...
+    def time(self, moment: datetime) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,8 @@ def charge_all(connection: Connection, commands: Sequence[ChargeCommand]) -> lis
         raw = connection.connection.driver_connection
         rows: Rows = SqliteRows(raw) if connection.dialect.name == "sqlite" else PostgresqlRows(raw)
         accounts = sorted({command.account_id for command in commands})
-        wallets = {row[0]: Wallet(*row) for row in rows.lock_wallets(accounts)}
-        # Only now: who took one of these names before us has committed, or waits for a wallet we hold.
-        found = rows.answered(SCOPE, sorted({command.key for command in commands}))
+        locked, found = rows.look(accounts, SCOPE, sorted({command.key for command in commands}))
+        wallets = {row[0]: Wallet(*row) for row in locked}
         known = {key: Answered(body, from_json(answer)) for key, body, answer in found}
         decided = decide_charges(commands, wallets, known)
         if decided.taken:
@@ -104,22 +107,33 @@ def _errors_of(connection: Connection) -> Iterator[None]:
 
 
 def _write(rows: Rows, decided: Decided) -> None:
-    taken = [one for one in decided.taken if isinstance(one.answer, Charged)]
-    if taken:
-        rows.open_accounts(sorted({revenue(one.command.station) for one in taken}))
-        rows.insert("charges", _CHARGES, [_charge_row(one.command, one.answer) for one in taken])
-        rows.insert("transfers", _TRANSFERS, [row for one in taken for row in _transfer_rows(one)])
-        rows.insert("outbox", _OUTBOX, [_event_row(one) for one in taken])
-        rows.save_wallets(
-            [
-                (account_id, wallet.principal_fen, wallet.bonus_fen, wallet.version)
-                for account_id, wallet in sorted(decided.wallets.items())
-            ]
-        )
-    rows.insert("commands", _COMMANDS, [_command_row(one) for one in decided.taken])
+    written = [(one, rows.time(one.command.now), _members(one.answer)) for one in decided.taken]
+    taken = [one for one in written if isinstance(one[0].answer, Charged)]
+    transfers = [row for one, at, _ in taken for row in _transfer_rows(one, at)]
+    rows.write(
+        (
+            # The charge before its transfers, which name it.
+            Insert("charges", _CHARGES, [_charge_row(one, at) for one, at, _ in taken]),
+            Insert("transfers", _TRANSFERS, transfers),
+            Insert("outbox", _OUTBOX, [("charged", f"{{{members}}}", at) for _, at, members in taken]),
+            Insert("commands", _COMMANDS, [_command_row(*one) for one in written]),
+        ),
+        sorted({revenue(one.command.station) for one, *_ in taken}),
+        [
+            (account_id, wallet.principal_fen, wallet.bonus_fen, wallet.version)
+            for account_id, wallet in sorted(decided.wallets.items())
+        ],
+    )
 
 
-def _charge_row(command: ChargeCommand, answer: Charged | Rejected) -> Row:
+def _members(answer: Charged | Rejected) -> str:
+    """The members of an answer, which are all plain, as they stand in a JSON object."""
+    members = {name: getattr(answer, name) for name in answer.__slots__}
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"), allow_nan=False)[1:-1]
+
+
+def _charge_row(taken: Taken, at: Any) -> Row:
+    command, answer = taken.command, taken.answer
     bonus_fen = answer.bonus_fen if isinstance(answer, Charged) else 0
     return (
         command.charge_id,
@@ -129,11 +143,11 @@ def _charge_row(command: ChargeCommand, answer: Charged | Rejected) -> Row:
         command.amount_fen,
         bonus_fen,
         command.amount_fen - bonus_fen,
-        command.now,
+        at,
     )
 
 
-def _transfer_rows(taken: Taken) -> Iterable[Row]:
+def _transfer_rows(taken: Taken, at: Any) -> Iterable[Row]:
     command = taken.command
     for transfer_id, transfer in zip(command.transfer_ids, taken.transfers, strict=False):
         yield (
@@ -147,33 +161,22 @@ def _transfer_rows(taken: Taken) -> Iterable[Row]:
             transfer.wallet_version,
             transfer.wallet_after_fen,
             command.station,
-            command.now,
+            at,
             command.charge_id,
         )
 
 
-def _command_row(taken: Taken) -> Row:
+def _command_row(taken: Taken, at: Any, members: str) -> Row:
     command, answer = taken.command, taken.answer
     code = answer.code if isinstance(answer, Rejected) else "done"
-    outcome = "done" if code == "done" else "rejected"
     return (
         command.command_id,
         SCOPE,
         command.key,
         command.body_hash,
-        outcome,
+        "done" if code == "done" else "rejected",
         code,
-        _json(to_json(answer)),
+        f'{{"answer":"{type(answer).__name__}",{members}}}',
         command.actor,
-        command.now,
+        at,
     )
-
-
-def _event_row(taken: Taken) -> Row:
-    body = to_json(taken.answer)
-    del body["answer"]
-    return "charged", _json(body), taken.command.now
-
-
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

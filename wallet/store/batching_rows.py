@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 Row = tuple[Any, ...]
+# account, principal, bonus, version
+WalletRow = tuple[str, int, int, int]
+# Wallets, and the key, body hash and answer of commands that have one.
+Looked = tuple[Sequence[Row], Sequence[tuple[str, str, Any]]]
+
+# From so many rows on COPY is cheaper than one statement with all of them in it.
+_MANY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Rows to add to a table."""
+
+    table: str
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+
+    @property
+    def names(self) -> str:
+        """The columns as SQL lists them."""
+        return ", ".join(self.columns)
 
 
 class SqliteRows:
@@ -16,41 +38,37 @@ class SqliteRows:
     def __init__(self, connection: Any) -> None:
         self._cursor = connection.cursor()
 
-    def lock_wallets(self, accounts: Sequence[str]) -> list[Row]:
-        """The wallets there are; the writer is alone, so nobody else changes them."""
-        return self._among(
+    def look(self, accounts: Sequence[str], scope: str, keys: Sequence[str]) -> Looked:
+        """The wallets there are, and what was answered before; the writer is alone."""
+        wallets = self._among(
             "SELECT account_id, principal_fen, bonus_fen, held_fen, version FROM wallets WHERE account_id IN",
             accounts,
         )
-
-    def answered(self, scope: str, keys: Sequence[str]) -> list[tuple[str, str, Any]]:
-        """Key, hash of the body and answer of commands that have one."""
         found = self._among(
             "SELECT idempotency_key, body_hash, answer FROM commands WHERE scope = ? AND idempotency_key IN",
             keys,
             scope,
         )
-        return [(key, body, json.loads(answer)) for key, body, answer in found]
+        return wallets, [(key, body, json.loads(answer)) for key, body, answer in found]
 
-    def open_accounts(self, names: Sequence[str]) -> None:
-        """Revenue accounts at their first use."""
+    def write(self, inserts: Sequence[Insert], opened: Sequence[str], wallets: Sequence[WalletRow]) -> None:
+        """Adds rows, opens revenue accounts at their first use, saves wallets."""
         self._cursor.executemany(
             "INSERT INTO ledger_accounts (id, kind) VALUES (?, 'revenue') ON CONFLICT DO NOTHING",
-            [(name,) for name in names],
+            [(name,) for name in opened],
         )
-
-    def save_wallets(self, rows: Sequence[tuple[str, int, int, int]]) -> None:
-        """New principal, bonus and version of wallets, by account."""
+        for insert in inserts:
+            marks = ", ".join("?" * len(insert.columns))
+            statement = f"INSERT INTO {insert.table} ({insert.names}) VALUES ({marks})"  # noqa: S608
+            self._cursor.executemany(statement, insert.rows)
         self._cursor.executemany(
-            "UPDATE wallets SET principal_fen = ?2, bonus_fen = ?3, version = ?4 WHERE account_id = ?1", rows
+            "UPDATE wallets SET principal_fen = ?2, bonus_fen = ?3, version = ?4 WHERE account_id = ?1",
+            wallets,
         )
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Adds rows."""
-        values = [tuple(_sqlite_value(value) for value in row) for row in rows]
-        marks = ", ".join("?" * len(columns))
-        statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  our own names
-        self._cursor.executemany(statement, values)
+    def time(self, moment: datetime) -> str:
+        """A moment as SQLAlchemy keeps it there."""
+        return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
     def _among(self, query: str, values: Sequence[str], *first: str) -> list[Row]:
         # One parameter however many values: a list of its own length each time would be prepared anew.
@@ -59,58 +77,65 @@ class SqliteRows:
         return found
 
 
-def _sqlite_value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    return value
-
-
 class PostgresqlRows:
-    """On psycopg's own connection: COPY for what is new, arrays for what is asked and changed."""
+    """On psycopg's own connection: one trip to look, one to write; COPY where there are many rows."""
 
     def __init__(self, connection: Any) -> None:
-        self._cursor = connection.cursor()
+        self._connection = connection
 
-    def lock_wallets(self, accounts: Sequence[str]) -> list[Row]:
-        """The wallets there are, locked one after the other in the order of their accounts."""
-        query = (
-            "SELECT account_id, principal_fen, bonus_fen, held_fen, version FROM wallets"
-            " WHERE account_id = ANY(%s) ORDER BY account_id FOR UPDATE"
-        )
-        found: list[Row] = self._cursor.execute(query, (list(accounts),)).fetchall()
-        return found
+    def look(self, accounts: Sequence[str], scope: str, keys: Sequence[str]) -> Looked:
+        """The wallets there are, locked in the order of their accounts, and then what was answered before."""
+        wallets = self._connection.execute(_LOCK, (list(accounts),)).fetchall()
+        # A statement of its own, so that it sees what whoever held these wallets has committed.
+        return wallets, self._connection.execute(_ANSWERED, (scope, list(keys))).fetchall()
 
-    def answered(self, scope: str, keys: Sequence[str]) -> list[tuple[str, str, Any]]:
-        """Key, hash of the body and answer of commands that have one."""
-        query = (
-            "SELECT idempotency_key, body_hash, answer FROM commands"
-            " WHERE scope = %s AND idempotency_key = ANY(%s)"
-        )
-        found: list[tuple[str, str, Any]] = self._cursor.execute(query, (scope, list(keys))).fetchall()
-        return found
+    def write(self, inserts: Sequence[Insert], opened: Sequence[str], wallets: Sequence[WalletRow]) -> None:
+        """Adds rows, opens revenue accounts at their first use, saves wallets."""
+        columns = [list(column) for column in zip(*wallets, strict=True)] or [[], [], [], []]
+        if max(len(insert.rows) for insert in inserts) < _MANY:
+            self._write_few(inserts, opened, columns)
+            return
+        self._connection.execute(_OPEN, (list(opened),))
+        self._connection.execute(_SAVE, columns)
+        for insert in inserts:
+            with self._connection.cursor().copy(f"COPY {insert.table} ({insert.names}) FROM STDIN") as copy:
+                for row in insert.rows:
+                    copy.write_row(row)
 
-    def open_accounts(self, names: Sequence[str]) -> None:
-        """Revenue accounts at their first use."""
-        query = "SELECT id FROM ledger_accounts WHERE id = ANY(%s)"
-        known = {row[0] for row in self._cursor.execute(query, (list(names),))}
-        for name in names:
-            if name not in known:
-                self._cursor.execute(
-                    "INSERT INTO ledger_accounts (id, kind) VALUES (%s, 'revenue') ON CONFLICT DO NOTHING",
-                    (name,),
+    def _write_few(self, inserts: Sequence[Insert], opened: Sequence[str], columns: list[list[Any]]) -> None:
+        """Everything in one statement: each trip to the server and back costs as much as a debit."""
+        parts = [f"_opened AS ({_OPEN} RETURNING 1)", f"_saved AS ({_SAVE} RETURNING 1)"]
+        values: list[Any] = [list(opened), *columns]
+        for insert in inserts:
+            if insert.rows:
+                marks = f"({', '.join(['%s'] * len(insert.columns))})"
+                rows = ", ".join([marks] * len(insert.rows))
+                parts.append(
+                    f"_{insert.table} AS (INSERT INTO {insert.table} ({insert.names})"  # noqa: S608
+                    f" VALUES {rows} RETURNING 1)"
                 )
+                for row in insert.rows:
+                    values += row
+        self._connection.execute(f"WITH {', '.join(parts)} SELECT 1", values)
 
-    def save_wallets(self, rows: Sequence[tuple[str, int, int, int]]) -> None:
-        """New principal, bonus and version of wallets, by account."""
-        self._cursor.execute(
-            "UPDATE wallets SET principal_fen = n.principal, bonus_fen = n.bonus, version = n.version"
-            " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
-            " AS n (account, principal, bonus, version) WHERE account_id = n.account",
-            [list(column) for column in zip(*rows, strict=True)],
-        )
+    def time(self, moment: datetime) -> datetime:
+        """A moment as the driver takes it."""
+        return moment
 
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
-        """Adds rows."""
-        with self._cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+
+_LOCK = (
+    "SELECT account_id, principal_fen, bonus_fen, held_fen, version FROM wallets"
+    " WHERE account_id = ANY(%s) ORDER BY account_id FOR UPDATE"
+)
+_ANSWERED = (
+    "SELECT idempotency_key, body_hash, answer FROM commands WHERE scope = %s AND idempotency_key = ANY(%s)"
+)
+_OPEN = (
+    "INSERT INTO ledger_accounts (id, kind) SELECT o, 'revenue' FROM unnest(%s::text[]) AS o"
+    " ON CONFLICT DO NOTHING"
+)
+_SAVE = (
+    "UPDATE wallets SET principal_fen = n.principal, bonus_fen = n.bonus, version = n.version"
+    " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])"
+    " AS n (account, principal, bonus, version) WHERE account_id = n.account"
+)
