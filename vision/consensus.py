@@ -29,11 +29,11 @@ THUMB_BLUR = 0.012
 SAME, DIFFERENT = 0.01, 0.15
 # A frame equal to another still tells a little: noise and compression are new.
 LEAST_NOVELTY = 0.05
-# How far the errors of different looks at one plate go together; on degraded real plates, six views each, 0.3
-# made what called itself sure wrong four times too often.
+# How far the errors of different looks at one plate go together, and the chance that a reading is about
+# something else altogether, spread over all characters. Both are the likeliest on twelve views each of 200
+# plates that no reader was trained on (`models/consensus_fit.py`, docs/decisions/0009).
 SHARED_ERROR = 0.5
-# Chance that a reading is about something else altogether, spread over all characters.
-MISLED = 0.01
+MISLED = 0.001
 CHARACTERS = 34
 MOST_CERTAIN_PPM = 50
 POSITION_CHARACTERS = 5
