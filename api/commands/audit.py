@@ -36,6 +36,10 @@ def audit(
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     else:
         Console().print(audit_table(report))
+        # Once more in full: a table folds long lines, and this is what somebody wants to copy.
+        sys.stdout.write(
+            "".join(f"{check.name}: {check.first_bad}\n" for check in report.checks if not check.ok)
+        )
         sys.stdout.write(_chain_line(report))
         if missing:
             sys.stdout.write(f"{missing}\n")

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from wallet.errors import KeyReused
 from wallet.guards import FACTS, KEPT
 
 
@@ -23,7 +24,27 @@ def used(wallet, forecourt):
     forecourt.arrive("粤B00003", pump="3", sighting_id="s3", candidates=(("粤B00002", 900_000),))
     operator = wallet.access.add_operator("wang", "admin", "hash", forecourt.at(0))
     wallet.access.record_look("a" * 64, operator.id, "test", forecourt.at(0))
+    _command(wallet, forecourt)
+    assert wallet.proving.prove(b"key", forecourt.at(600)).ok
     return wallet
+
+
+def _command(wallet, forecourt):
+    """A charge that is refunded in part, an adjustment by two, a reversal, and a name that came twice."""
+    account_id = forecourt.customer("粤B00009")
+    numbers = iter(range(100))
+
+    def by(actor="wang"):
+        return {"key": f"c{next(numbers)}", "actor": actor, "now": forecourt.at(500)}
+
+    charged = wallet.commands.charge(account_id, "demo", 3_000, "wash", **by())
+    wallet.commands.refund(1_000, "dry", charge_id=charged.charge_id, **by())
+    proposed = wallet.commands.propose_adjustment(account_id, "principal", 70, "counted", **by())
+    wallet.commands.decide_adjustment(proposed.adjustment_id, approve=True, **by("li"))
+    granted = wallet.commands.give_bonus(account_id, 500, "spring", **by())
+    wallet.commands.reverse(granted.transfer_id, "not his", **by())
+    with pytest.raises(KeyReused):
+        wallet.commands.give_bonus(account_id, 501, "spring", key="c4", actor="wang", now=forecourt.at(500))
 
 
 def _refused(wallet, statement):
@@ -39,19 +60,10 @@ def _refused(wallet, statement):
 
 def test_facts_are_never_updated_and_no_row_about_money_is_ever_deleted(used):
     for table in FACTS:
-        if not _count(used, table):
-            continue
         column = "account_id" if table == "captures" else next(iter(_columns(used, table)))
         assert "never updated" in _refused(used, f"UPDATE {table} SET {column} = {column}")
     for table in FACTS + KEPT:
-        if not _count(used, table):
-            continue
         assert "never deleted" in _refused(used, f"DELETE FROM {table}")
-
-
-def _count(wallet, table):
-    with wallet.engine.connect() as connection:
-        return connection.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one()
 
 
 def _columns(wallet, table):
@@ -110,6 +122,52 @@ REFUSED = [
         "INSERT INTO holds SELECT 'x', visit_id, account_id, amount_fen, state, captured_fen,"
         " placed_at, closed_at FROM holds LIMIT 1",
         "visit_id",
+    ),
+    (
+        "INSERT INTO refunds SELECT 'x', kind, visit_id, charge_id, account_id, number, amount_fen,"
+        " bonus_fen, principal_fen, refunded_fen, debited_fen, reason, recorded_at FROM refunds",
+        "number",
+    ),
+    *(
+        (
+            f"INSERT INTO refunds SELECT 'x', {kind}, {visit}, charge_id, account_id, 2, {amount}, 0,"
+            f" {amount}, {total}, debited_fen, reason, recorded_at FROM refunds",
+            word,
+        )
+        for kind, visit, amount, total, word in (
+            ("kind", "NULL", "2001", "3001", "within_debit"),
+            ("kind", "NULL", "100", "99", "within_debit"),
+            ("kind", "NULL", "0", "1000", "not_negative"),
+            ("kind", "NULL", "1000", "1000", "numbered"),
+            ("'reversal'", "NULL", "100", "1100", "reversal_leaves_nothing"),
+            ("kind", "(SELECT MIN(visit_id) FROM captures)", "100", "1100", "of_one_debit"),
+        )
+    ),
+    (
+        "INSERT INTO adjustment_decisions SELECT 'x', adjustment_id, proposed_by, decided_by, decision,"
+        " recorded_at FROM adjustment_decisions",
+        "adjustment_id",
+    ),
+    (
+        "INSERT INTO adjustments SELECT 'x', account_id, part, 0, reason, proposed_by, recorded_at"
+        " FROM adjustments",
+        "changes_something",
+    ),
+    (
+        "INSERT INTO commands SELECT 'x', scope, idempotency_key, body_hash, outcome, code, answer, actor,"
+        " recorded_at FROM commands WHERE scope = 'bonus'",
+        "idempotency_key",
+    ),
+    (
+        "INSERT INTO transfers SELECT 'x', 'x', kind, from_account, to_account, amount_fen, NULL, NULL, NULL,"
+        " NULL, NULL, NULL, NULL, recorded_at, NULL, NULL, NULL, reverses_id FROM transfers"
+        " WHERE kind = 'reversal'",
+        "reverses_id",
+    ),
+    (
+        "INSERT INTO transfers SELECT 'x', 'x', 'bonus', from_account, to_account, amount_fen, NULL, NULL,"
+        " NULL, NULL, NULL, NULL, NULL, recorded_at, NULL, NULL, NULL, id FROM transfers LIMIT 1",
+        "reversal_names_what",
     ),
     *(
         (
