@@ -36,6 +36,8 @@ SHARED_ERROR = 0.5
 MISLED = 0.001
 CHARACTERS = 34
 MOST_CERTAIN_PPM = 50
+# A text that is wrong more often than this is no reading: the plate could not be read.
+MOST_WRONG_PPM = 800_000
 POSITION_CHARACTERS = 5
 MILLION = 1_000_000
 
@@ -68,7 +70,7 @@ class Look:
 class Consensus:
     """What the looks say.
 
-    text: None where no look could be read. wrong_ppm: chance that the text is not the plate.
+    text: None where nothing could be read. wrong_ppm: chance that the text is not the plate.
     looks: number of independent looks, rounded down.
     """
 
@@ -129,6 +131,17 @@ def pool(
 
 
 def agree(looks: Sequence[Look]) -> Consensus:
+    """What all looks by all readers say, without a text where it would be far likelier wrong than right.
+
+    Raises ValueError where there are no looks.
+    """
+    said = agree_of_all(looks)
+    if said.text is None or said.wrong_ppm <= MOST_WRONG_PPM:
+        return said
+    return Consensus(None, said.colour, (), MILLION, said.looks)
+
+
+def agree_of_all(looks: Sequence[Look]) -> Consensus:
     """The consensus of all looks by all readers. Raises ValueError where there are none.
 
     Each reader's looks are pooled first, for they share its errors: many looks of the first never outvote
@@ -142,7 +155,7 @@ def agree(looks: Sequence[Look]) -> Consensus:
     if both.text is None:
         return first
     by_characters = math.prod(position[0][1] for position in both.positions)
-    return sealed(both.text, first.colour, both.positions, by_characters, both.confidence, first.looks)
+    return sealed(both.text, both.colour, both.positions, by_characters, both.confidence, first.looks)
 
 
 def agree_of_one(looks: Sequence[Look]) -> Consensus:

@@ -38,8 +38,9 @@ NEAR = 0.5
 SIZE_CHANGE, SIZE_CHANGE_PER_S, MOST_SIZE_CHANGE = 0.5, 0.3, 1.0
 # What a wholly different text costs, and a wholly different look, in plate widths.
 TEXT_COST, LOOK_COST = 3.0, 0.5
-# Two texts are of different plates when both are at least so sure and share at most so many characters.
-SURE_TEXT = 0.5
+# Two texts are of different plates when both are at least so sure and share at most so many characters. A
+# reader makes up a whole text now and then; less sure than this, place says more.
+SURE_TEXT = 0.9
 SAME_SHARE = 0.75
 # Correlation of two small pictures: above the first it is the same plate, below the second it is not. In
 # between nothing is known: other plates of one colour reach 0.75, a moving one's next frame falls to 0.3.

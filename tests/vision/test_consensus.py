@@ -91,3 +91,26 @@ def test_the_same_picture_again_is_no_new_look_and_another_plate_is(say) -> None
     assert novelty(thumb_of(plate), []) == 1.0
     assert novelty(thumb_of(noisy), [first]) == pytest.approx(0.05)
     assert novelty(thumb_of(draw_plate("京A6F888", "blue")), [first]) > 0.9
+
+
+def test_a_text_that_is_likelier_wrong_four_times_in_five_is_no_reading(say) -> None:
+    guess = agree([look(say("粤B12345", 0.05))] * 4)
+    assert (guess.text, guess.positions, guess.wrong_ppm) == (None, (), 1_000_000)
+    assert agree([look(say("粤B12345", 0.6))]).text == "粤B12345"
+
+
+def second(plate, said) -> Look:
+    return Look(plate, 1.0, 1.0, np.zeros(4, np.float32), second=said)
+
+
+def test_many_looks_of_the_first_do_not_outvote_the_few_of_the_second(say) -> None:
+    first = say("粤B12345", 0.98)
+    doubted = agree([look(first)] * 30 + [second(first, say("粤B12845", 0.98))] * 3)
+    assert doubted.wrong_ppm > 4000
+    agreed = agree([look(first)] * 30 + [second(first, say("粤B12345", 0.98))] * 3)
+    assert agreed.wrong_ppm <= agree([look(first)] * 33).wrong_ppm
+
+
+def test_a_second_that_cannot_read_it_makes_it_less_sure(say) -> None:
+    first = say("粤B12345", 0.98)
+    assert agree([second(first, say(None))] * 3).wrong_ppm > agree([look(first)] * 3).wrong_ppm

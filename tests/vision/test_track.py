@@ -158,3 +158,9 @@ def test_two_unread_plates_that_pass_each_other_keep_their_numbers_by_motion_and
         seen = [plate(100 + 20 * i, 200), plate(500 - 20 * i, 214)]
         numbers = tracker.update(at(i / 10), seen, [None, None], [thumb(1), thumb(2)])
     assert numbers == [1, 2]
+
+
+def test_a_text_made_up_at_first_does_not_break_the_track(say) -> None:
+    tracker = Tracker()
+    tracker.update(at(0), [plate(100, 100)], [say("鄂U8A888", 0.7)])
+    assert tracker.update(at(0.1), [plate(102, 100)], [say("蒙D8A999", 0.97)]) == [1]
