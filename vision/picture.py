@@ -32,13 +32,8 @@ GREY = 114
 # as wide goes on outside it. A picture filled by its plate was cut to it.
 AT_BORDER = 0.02
 FILLS_PICTURE = 0.5
-# A border of a cut plate is flat where its columns or rows differ by no more than this from each other.
+# The pixels of a column or row of padding differ by no more than this.
 FLAT_LEVELS = 6
-# The surroundings that a crop gets before its plate is looked for, and how wide it is made for that.
-CROP_IN_PICTURE = 0.5
-CROP_LOOKED_AT_PX = 320
-# What is found in a crop is its plate where it covers at least this share of its width.
-COVERS_CROP = 0.6
 
 Box = tuple[float, float, float, float]
 
@@ -86,26 +81,15 @@ def read_picture(
 
 
 def read_crop(
-    image: Image,
-    reader: Reader,
-    detector: Detector | None = None,
-    *,
-    least_confidence: float = LEAST_CONFIDENCE_OF_A_CROP,
+    image: Image, reader: Reader, *, least_confidence: float = LEAST_CONFIDENCE_OF_A_CROP
 ) -> PictureReading:
-    """The reading of a picture (H, W, 3) uint8 BGR that is one cut plate.
-
-    detector: levels the plate where it finds it in the crop; without one it is read as it is.
-    """
+    """The reading of a picture (H, W, 3) uint8 BGR that is one cut plate, with or without flat padding."""
     inside = without_flat_border(image)
     h, w = inside.shape[:2]
-    corners = find_in_crop(inside, detector) if detector is not None else None
-    if corners is not None:
-        rows, levelled = possible_rows(corners), level(inside, corners)
-    else:
-        rows, levelled = ((1,) if w / h >= SURELY_ONE_ROW else (1, 2)), inside
-        corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
-    plate = given_up(reader.read(levelled, rows), least_confidence)
-    return PictureReading(Detection(corners, 1.0), plate, levelled)
+    whole: Corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+    rows = (1,) if w / h >= SURELY_ONE_ROW else (1, 2)
+    plate = given_up(reader.read(inside, rows), least_confidence)
+    return PictureReading(Detection(whole, 1.0), plate, inside)
 
 
 def read_detection(image: Image, detection: Detection, reader: Reader) -> PictureReading:
@@ -146,22 +130,6 @@ def detect_closer(image: Image, detector: Detector) -> list[Detection]:
                 if x1 > 1 and y1 > 1 and x2 < part_w - 1 and y2 < part_h - 1:
                     found.append(Detection(detection.corners + offset, detection.score))
     return found
-
-
-def find_in_crop(image: Image, detector: Detector) -> Corners | None:
-    """The corners of the plate that fills a crop, in its pixels; None where none is found."""
-    h, w = image.shape[:2]
-    scale = CROP_IN_PICTURE * CROP_LOOKED_AT_PX / w
-    size = (max(1, round(w * scale)), max(1, round(h * scale)))
-    canvas = np.full((max(CROP_LOOKED_AT_PX // 2, 2 * size[1]), CROP_LOOKED_AT_PX, 3), GREY, np.uint8)
-    top, left = (canvas.shape[0] - size[1]) // 2, (canvas.shape[1] - size[0]) // 2
-    canvas[top : top + size[1], left : left + size[0]] = cv2.resize(image, size)
-    for detection in detector.detect(canvas):
-        corners = (detection.corners - np.array([left, top], np.float32)) / np.float32(scale)
-        x1, _, x2, _ = box_of(corners)
-        if x2 - x1 >= COVERS_CROP * w:
-            return np.asarray(corners, np.float32)
-    return None
 
 
 def without_flat_border(image: Image) -> Image:

@@ -21,7 +21,7 @@ Form = Literal["scenes", "crops", "foreign", "no plates", "video"]
 VIDEO_STEP_S: Final = 0.5
 SEED: Final = 3
 # How many pictures a sample takes of each set of a form.
-SAMPLED: Final = {"scenes": 32, "crops": 100, "foreign": 16, "no plates": 24, "video": 10}
+SAMPLED: Final = {"scenes": 20, "crops": 60, "foreign": 10, "no plates": 12, "video": 6}
 
 
 @dataclass(frozen=True, slots=True)

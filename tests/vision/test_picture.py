@@ -145,16 +145,3 @@ def test_padding_around_a_cut_plate_is_cut_away(say) -> None:
     assert read_crop(padded, InTurn(say("粤B12345"))).crop.shape == (48, 140, 3)
     flat = np.full((48, 320, 3), 114, np.uint8)
     assert read_crop(flat, InTurn(say(None))).crop.shape == flat.shape
-
-
-def test_a_cut_plate_is_levelled_where_the_detector_finds_it(say) -> None:
-    rng = np.random.default_rng(0)
-    picture = rng.integers(0, 255, (60, 160, 3)).astype(np.uint8)
-    # The crop lies in the middle of a larger canvas, at its own size.
-    tilted = np.array([[30, 30], [170, 40], [170, 80], [30, 70]], np.float32)
-    reading = read_crop(picture, InTurn(say("粤B12345")), ByDistance(None, tilted))
-    assert reading.crop.shape == (48, 168, 3)
-    assert reading.detection.corners[0].tolist() == pytest.approx([10, 10], abs=1)
-    small = (tilted * 0.4 + 60).astype(np.float32)
-    unlevelled = read_crop(picture, InTurn(say("粤B12345")), ByDistance(None, small))
-    assert unlevelled.crop.shape == picture.shape
