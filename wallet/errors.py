@@ -209,9 +209,10 @@ class DurabilityTooLow(Broken):
 
     code = "durability_too_low"
 
-    def __init__(self, setting: str, found: str, needed: str) -> None:
+    def __init__(self, setting: str, found: str, needed: str, how: str = "") -> None:
         super().__init__(
-            f"the database has {setting}={found}; money needs {setting}={needed}. Set it and start again"
+            f"the database has {setting}={found}; money needs {setting}={needed}. "
+            f"Set it{f' ({how})' if how else ''} and start again"
         )
         self.setting = setting
         self.found = found

@@ -130,7 +130,7 @@ def _print(result: dict[str, Any], bars: list[Bar]) -> None:
             continue
         beside = "TPC-B" if store == "postgresql" else "one each"
         table = Table(title=f"debits on {store}, a sync takes {result['fsync_ms']} ms", title_justify="left")
-        for heading in ("pattern", "debits/s", f"x {beside}", "CPU us", "p50 ms", "p99 ms"):
+        for heading in ("pattern", "debits/s", f"x {beside}", "CPU us", "x CPU", "p50 ms", "p99 ms"):
             table.add_column(heading, justify="left" if heading == "pattern" else "right")
         for name, row in result[store].items():
             table.add_row(
@@ -138,6 +138,7 @@ def _print(result: dict[str, Any], bars: list[Bar]) -> None:
                 f"{row['per_s']:,.0f}",
                 f"{row['ratio']:.2f}",
                 f"{row['cpu_us']:.0f}",
+                f"{row['cpu_ratio']:.2f}",
                 f"{row['p50_ms']:.1f}",
                 f"{row['p99_ms']:.1f}",
             )

@@ -65,6 +65,7 @@ def measure_sqlite(
             }
         for row in figures.values():
             row["ratio"] = round(row["per_s"] / figures["one_each"]["per_s"], 2)
+            row["cpu_ratio"] = round(figures["one_each"]["cpu_us"] / row["cpu_us"], 2)
         return figures, adds_up(wallet, OPENED_FEN)
     finally:
         wallet.close()

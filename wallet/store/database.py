@@ -182,7 +182,8 @@ def _check_postgresql(connection: Connection) -> None:
     ):
         found = str(connection.exec_driver_sql(f"SHOW {setting}").scalar_one())
         if found not in allowed:
-            raise DurabilityTooLow(setting, found, allowed[0])
+            how = f"ALTER SYSTEM SET {setting} = {allowed[0]}; SELECT pg_reload_conf();"
+            raise DurabilityTooLow(setting, found, allowed[0], how)
 
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
