@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.auth import token_hash
+from api.keys import ledger_key, server_secret
 from wallet.commands import Commands
 
 TEXT = (Path(__file__).parents[2] / "docs" / "money.md").read_text(encoding="utf-8")
@@ -157,6 +158,14 @@ def test_what_makes_no_sense_is_refused(shared: Any, refused: Any, body: Any) ->
 def test_nobody_moves_money_without_a_session(shared: Any, refused: Any) -> None:
     for address in ("/v1/visits/v/refunds", "/v1/adjustments", "/v1/transfers/t/reversal"):
         refused(shared.http.post(address, json={}), 401, "not_signed_in")
+
+
+def test_the_running_service_seals_what_happened(service: Any, tools: Any) -> None:
+    service.account()
+    tools.until(lambda: service.parts.wallet.proving.head())
+    key = ledger_key(server_secret(service.settings))
+    report = service.parts.wallet.proving.audit(key)
+    assert (report.ok, report.signatures_checked, report.head[0]) == (True, True, 1)
 
 
 # The document -----------------------------------------------------------------------------------------------
