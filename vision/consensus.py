@@ -39,6 +39,7 @@ MOST_CERTAIN_PPM = 50
 # A text that is wrong more often than this is no reading: the plate could not be read.
 MOST_WRONG_PPM = 800_000
 POSITION_CHARACTERS = 5
+NO_PLATE = ""
 MILLION = 1_000_000
 
 
@@ -213,15 +214,16 @@ def pool_lengths(looks: Sequence[Look]) -> dict[int, float]:
     """Probability of each length of the text, pooled as a position is.
 
     A reading's confidence is that of its kind times that of its characters: what the characters do not
-    explain is doubt about the kind.
+    explain is doubt whether this is a plate of ours at all. That doubt is one answer like a length: where
+    every look has it, more looks make it larger, not smaller.
     """
     distributions = []
     for look in looks:
         by_characters = math.prod(position[0][1] for position in look.plate.positions)
         own = min(1.0, look.plate.confidence / max(by_characters, 1e-9))
-        distributions.append({str(len(look.plate.positions)): own})
+        distributions.append({str(len(look.plate.positions)): own, NO_PLATE: 1 - own})
     pooled = pool(distributions, shares_of(looks), effective_looks(sum(look.novelty for look in looks)))
-    return {int(length): probability for length, probability in pooled.items()}
+    return {int(length): probability for length, probability in pooled.items() if length != NO_PLATE}
 
 
 def choose_text(columns: Sequence[dict[str, float]], looks: Sequence[Look]) -> str:

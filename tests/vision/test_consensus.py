@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,3 +115,11 @@ def test_many_looks_of_the_first_do_not_outvote_the_few_of_the_second(say) -> No
 def test_a_second_that_cannot_read_it_makes_it_less_sure(say) -> None:
     first = say("粤B12345", 0.98)
     assert agree([second(first, say(None))] * 3).wrong_ppm > agree([look(first)] * 3).wrong_ppm
+
+
+def test_looks_that_each_doubt_that_it_is_a_plate_of_ours_do_not_add_up_to_one(say) -> None:
+    """A stranger's plate: the characters agree from look to look, and so does the doubt."""
+    clear = say("粤B12345", 0.9)
+    foreign = replace(clear, confidence=0.08)
+    assert agree([look(foreign)] * 8).text is None
+    assert agree([look(replace(clear, confidence=0.85))] * 8).wrong_ppm < 10_000
