@@ -240,6 +240,7 @@ def test_a_bonus_is_taken_back_while_it_is_there(wallet, forecourt, desk):
     granted = desk.bonus(account_id, 2_000)
     assert isinstance(granted, Granted)
     assert isinstance(desk.reverse(granted.transfer_id), Reversed)
+    assert desk.reverse(granted.transfer_id).code == "already_reversed"
     assert _parts(wallet, account_id) == (1_000, 0)
     spent = desk.bonus(account_id, 2_000)
     desk.charge(account_id, 500)
