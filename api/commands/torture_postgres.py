@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,10 @@ def postgres_binaries() -> Path:
 
 
 class PostgresServer:
-    """One server in one folder, on a socket in that folder. Not started by being made."""
+    """One server in one folder. Not started by being made.
+
+    Its socket stands in a folder of its own: the path of a socket has at most 107 bytes.
+    """
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -44,8 +48,10 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._user = SYSTEM_USER if os.geteuid() == 0 else None
         folder.mkdir(parents=True, exist_ok=True)
+        self._sockets = Path(tempfile.mkdtemp(prefix="pp-"))
         if self._user is not None:
             _let_in(self._user, folder, self._binaries)
+            shutil.chown(self._sockets, self._user)
 
     @property
     def url(self) -> str:
@@ -54,7 +60,7 @@ class PostgresServer:
 
     def url_of(self, database: str) -> str:
         """For SQLAlchemy, another database of this server."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}&port={self._port}"
+        return f"postgresql+psycopg://postgres@/{database}?host={self._sockets}&port={self._port}"
 
     @property
     def is_running(self) -> bool:
@@ -69,7 +75,7 @@ class PostgresServer:
 
     def follow(self, primary: PostgresServer, name: str) -> None:
         """Makes this cluster a standby of a running one, under a name that it can wait for."""
-        host = f"host={primary.folder} port={primary._port} user=postgres application_name={name}"
+        host = f"host={primary._sockets} port={primary._port} user=postgres application_name={name}"
         self.run("pg_basebackup", "-D", str(self.data), "-d", host, "-R", "-X", "stream", "-c", "fast")
         if self._user is not None:
             self.data.chmod(0o700)
@@ -79,7 +85,7 @@ class PostgresServer:
         settings = [part for item in self._settings.items() for part in ("-c", "=".join(item))]
         command = [
             str(self._binaries / "postgres"),
-            "-D", str(self.data), "-k", str(self.folder), "-p", str(self._port), "-h", "",
+            "-D", str(self.data), "-k", str(self._sockets), "-p", str(self._port), "-h", "",
             *settings,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
@@ -102,7 +108,7 @@ class PostgresServer:
 
     def address(self) -> list[str]:
         """The arguments by which PostgreSQL's own programs find this server."""
-        return ["-h", str(self.folder), "-p", str(self._port), "-U", "postgres"]
+        return ["-h", str(self._sockets), "-p", str(self._port), "-U", "postgres"]
 
     def kill(self) -> None:
         """kill -9 of the postmaster and of every backend: nothing is flushed, nobody says good-bye."""
@@ -161,7 +167,8 @@ class PostgresServer:
     def remove(self) -> None:
         """Stops the server and removes its folder."""
         self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self._sockets):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def run(self, program: str, *arguments: str) -> str:
         """What a program of PostgreSQL prints. Raises CommandError with its last words where it fails."""
