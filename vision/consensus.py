@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vision.ensemble import combine
+from vision.ensemble import Trust, combine
 from vision.plates import is_valid, kind_of
 from vision.types import Colour, Image, PlateText, Position
 
@@ -34,6 +34,9 @@ LEAST_NOVELTY = 0.05
 # plates that no reader was trained on (`models/consensus_fit.py`, docs/decisions/0009).
 SHARED_ERROR = 0.5
 MISLED = 0.001
+# What the word of each reader weighs once its looks are pooled: of one plate both see the same dirt, so that
+# two who agree are a little surer than one. The second weighs enough to make unsure what it denies.
+TRACK_TRUST = Trust(first=0.7, second=0.4)
 CHARACTERS = 34
 MOST_CERTAIN_PPM = 50
 # A text that is wrong more often than this is no reading: the plate could not be read.
@@ -152,7 +155,7 @@ def agree_of_all(looks: Sequence[Look]) -> Consensus:
     asked = [replace(look, plate=look.second) for look in looks if look.second is not None]
     if first.text is None or not asked:
         return first
-    both = combine(as_plate(first), as_plate(agree_of_one(asked)))
+    both = combine(as_plate(first), as_plate(agree_of_one(asked)), TRACK_TRUST)
     if both.text is None:
         return first
     by_characters = math.prod(position[0][1] for position in both.positions)
