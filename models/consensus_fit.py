@@ -1,4 +1,4 @@
-"""How far the errors of several looks at one plate go together: fits two constants of `vision.consensus`.
+"""How far the errors of several looks at one plate go together: fits the constants of `vision.consensus`.
 
 Plates that the readers' training never saw go by as in `platepay bench tracks`, but cut by their labelled
 corners, jittered as a detector's. Prints the loss for each SHARED_ERROR and MISLED, and what the consensus
@@ -21,9 +21,10 @@ from rich.progress import track
 import vision.consensus
 from cameras.passes import CameraPass, simulate_pass
 from models.pictures import LabelledPlate, load_image, read_pictures
-from models.plate_reader.crops import is_held_out, jitter
+from models.plate_crops.crops import is_held_out, jitter
 from vision.backends import load_reader, load_second_reader
 from vision.consensus import Consensus, Look, agree, novelty, thumb_of
+from vision.ensemble import Trust
 from vision.metrics import wilson
 from vision.quality import quality
 from vision.rectify import edges, level, possible_rows
@@ -34,6 +35,7 @@ HELD_OUT_EVERY = 20
 LOOKS = (1, 3, 5, 8, 12)
 SHARED = (0.15, 0.3, 0.5, 0.75, 1.0)
 MISLED = (0.01, 0.003, 0.001, 0.0003)
+TRUSTS = (Trust(0.7, 0.9), Trust(0.7, 0.4), Trust(0.8, 0.4), Trust(0.9, 0.3), Trust(0.7, 0.3))
 BINS_PPM = (0, 100, 1000, 4000, 10_000, 30_000, 100_000, 300_000, 1_000_001)
 
 # A view: the crop, the plate's width in the frame, how many rows it may have.
@@ -143,6 +145,11 @@ def main() -> None:
         vision.consensus.SHARED_ERROR, vision.consensus.MISLED = shared, misled
         print(f"SHARED_ERROR {shared}, MISLED {misled}: loss {loss_of(said_of(texts, alone)):.4f}")
     vision.consensus.SHARED_ERROR, vision.consensus.MISLED = shipped
+    trusted = vision.consensus.TRACK_TRUST
+    for trust in TRUSTS:
+        vision.consensus.TRACK_TRUST = trust
+        print(f"{trust}: loss {loss_of(said_of(texts, both)):.4f}")
+    vision.consensus.TRACK_TRUST = trusted
     for name, passes in (("first alone", alone), ("with the second", both)):
         print(f"as shipped, {name}: loss {loss_of(said_of(texts, passes)):.4f}")
         print_reliability(said_of(texts, passes))
