@@ -74,11 +74,13 @@ train-detector: runs/starts
 	  --data runs/detector/data2/data.yaml --out runs/detector/third --start runs/detector/second/weights/last.pt
 	$(TRAIN) models.plate_detector.export --checkpoint runs/detector/third/weights/last.pt
 
-## train-reader: the pool of crops and both stages of the first reader
+## train-reader: the pool of crops, both stages of the first reader, and their mean
 train-reader: runs/crops
 	$(TRAIN) models.plate_reader.train --pool runs/crops --out runs/reader/first
 	$(TRAIN) models.plate_reader.train --config models/plate_reader/config-second.toml --pool runs/crops \
 	  --out runs/reader/second --start runs/reader/first/checkpoint.pt
+	$(TRAIN) models.plate_reader.merge runs/reader/first/checkpoint.pt runs/reader/second/checkpoint.pt \
+	  --out runs/reader/plate_reader.onnx
 
 runs/crops: | .venv-train/.installed
 	$(TRAIN) models.plate_crops.pool --out $@ --source drawn --source swapped --source recombined

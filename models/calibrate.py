@@ -12,7 +12,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,14 @@ from rich.progress import track
 
 from models.pictures import Image, data_root, load_image, read_pictures
 from models.plate_crops.bank import CellBank
+from models.plate_crops.crops import RealCrops, degrade, drawn_crop, is_held_out, jitter
 from models.plate_crops.pool import HELD_OUT_EVERY
 from models.plate_crops.recombine import recombined_crop
 from models.plate_crops.views import another_view
-from models.plate_reader.crops import RealCrops, degrade, drawn_crop, is_held_out, jitter
 from vision.backends import load_reader, load_second_reader
+from vision.colour import colour_probabilities
 from vision.ensemble import Trust, combine
-from vision.reader import PlateReader
+from vision.reader import PlateReader, kind_weights, plate_text, reader_input, reader_line
 from vision.rectify import level
 from vision.types import PlateText
 
@@ -93,15 +94,18 @@ def judged(readings: Iterable[PlateText], crops: list[Labelled]) -> list[Judged]
 
 def fit_temperature(reader: PlateReader, crops: list[Labelled], name: str) -> tuple[float, list[PlateText]]:
     """The temperature with the least log loss, and the readings at it."""
-    best: tuple[float, float, list[PlateText]] | None = None
-    for temperature in track(TEMPERATURES, description=name):
-        reader.limits = replace(reader.limits, temperature=temperature)
-        readings = [reader.read(crop) for crop, _ in crops]
-        loss = log_loss(judged(readings, crops))
-        if best is None or loss < best[0]:
-            best = (loss, temperature, readings)
-    assert best is not None
-    return best[1], best[2]
+    seen = []
+    for crop, _ in track(crops, description=name):
+        colours = colour_probabilities(crop)
+        [output] = reader.network.run(reader_input(reader_line(crop)))
+        seen.append((reader.decoder.decode(output, kind_weights(colours)), colours))
+
+    def readings(temperature: float) -> list[PlateText]:
+        limits = replace(reader.limits, temperature=temperature)
+        return [plate_text(decoded, colours, limits) for decoded, colours in seen]
+
+    best = min(TEMPERATURES, key=lambda temperature: log_loss(judged(readings(temperature), crops)))
+    return best, readings(best)
 
 
 def fit_trust(first: list[PlateText], second: list[PlateText], crops: list[Labelled]) -> Trust:
@@ -147,10 +151,14 @@ def main() -> None:
     warm_second, second = fit_temperature(load_second_reader("auto", arguments.second), crops, "second")
     trust = fit_trust(first, second, crops)
     both = [combine(a, b, trust) for a, b in zip(first, second, strict=True)]
-    found = {"first": (warm_first, first), "second": (warm_second, second), "both": (trust, both)}
+    found: dict[str, tuple[dict[str, float], list[PlateText]]] = {
+        "first": ({"temperature": warm_first}, first),
+        "second": ({"temperature": warm_second}, second),
+        "both": (asdict(trust), both),
+    }
     for name, (fitted, readings) in found.items():
         outcome = judged(readings, crops)
-        report[name] = {"fitted": str(fitted), "exact": sum(r for _, r in outcome), **reliability(outcome)}
+        report[name] = fitted | {"exact": sum(r for _, r in outcome), **reliability(outcome)}
         print(name, json.dumps(report[name]))
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

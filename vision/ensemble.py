@@ -38,9 +38,9 @@ class Trust:
     alone: the chance that a text is right which the other reader denies or cannot read at all, as a factor.
     """
 
-    first: float = 0.7
-    second: float = 0.9
-    alone: float = 0.6
+    first: float = 0.6
+    second: float = 0.6
+    alone: float = 0.8
 
 
 TRUST = Trust()

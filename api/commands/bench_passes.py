@@ -123,7 +123,7 @@ def labelled_stills(labels: Path, *, held_out_only: bool, most: int, seed: int) 
 
 
 def is_held_out(text: str) -> bool:
-    """Whether the plate was kept apart from the readers' training: the rule of `models/plate_reader`."""
+    """Whether the plate was kept apart from the readers' training: the rule of `models/plate_crops`."""
     return zlib.crc32(text.encode()) % HELD_OUT_EVERY == 0
 
 

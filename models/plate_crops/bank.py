@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from models.pictures import Corners, Image, load_image, read_pictures
-from models.plate_reader.crops import is_held_out
+from models.plate_crops.crops import is_held_out
 from vision.plate_art import Box, layout_single, load_atlas
 from vision.plates import DIGITS, LETTERS, PROVINCES
 

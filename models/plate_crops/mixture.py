@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from models.pictures import Image
+from models.plate_crops.crops import RealCrops, degrade, jitter
 from models.plate_crops.pool import SOURCES, Pool, open_pool
 from models.plate_crops.views import another_view
-from models.plate_reader.crops import RealCrops, degrade, jitter
 from vision.rectify import level
 
 

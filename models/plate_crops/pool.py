@@ -18,11 +18,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from rich.progress import track
 
+from models.alphabet import INPUT_HEIGHT, INPUT_WIDTH
 from models.pictures import Image, data_root
 from models.plate_crops.bank import CellBank
+from models.plate_crops.crops import RealCrops, drawn_crop, jitter, swap_province
 from models.plate_crops.recombine import recombined_crop
-from models.plate_reader.alphabet import INPUT_HEIGHT, INPUT_WIDTH
-from models.plate_reader.crops import RealCrops, drawn_crop, jitter, swap_province
 from vision.rectify import level
 
 SHARD = 2048

@@ -333,7 +333,7 @@ def recombined_crop(
     """A levelled crop, (48, 168, 3) uint8 BGR, and the text on it.
 
     kind: a key of KINDS, else by their shares. wobble: moves the (4, 2) corners, in pixels of a plate seen
-    flat, as a detector errs (`models.plate_reader.crops.jitter`); without it they are exact.
+    flat, as a detector errs (`models.plate_crops.crops.jitter`); without it they are exact.
     """
     kind = kind or KIND_NAMES[int(np.searchsorted(KIND_STEPS, rng.random()))]
     ground = bank.plates[rng.integers(len(bank.plates))]

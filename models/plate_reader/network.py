@@ -1,108 +1,107 @@
-"""The reader as a torch module, and its trained numbers back in the ONNX file it came from.
+"""The first reader: plain convolutions down to 21 steps across the plate, a class of each for CTC.
 
-The graph of the file is never rebuilt: training changes numbers only, so the exported network keeps its free
-width and batch, and what was measured on the first file holds for its structure.
+Plain convolutions are what processors with matrix units run best; shuffles, attention and depth-wise layers
+cost more there than they save.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from numpy.typing import NDArray
-from onnx import numpy_helper
-from onnx2torch import convert
 from torch import Tensor, nn
 
-# Smaller constants are shapes, scales and the like, which are no weights.
-LEAST_WEIGHTS = 64
+from models.alphabet import ALPHABET, INPUT_HEIGHT, INPUT_WIDTH, METADATA
+
+CLASSES = len(ALPHABET) + 1
 
 
-class PlateReaderNetwork(nn.Module):
-    """A reader file for training: `forward` gives logits, before the softmax the file ends with.
+def convolution(
+    inputs: int, outputs: int, size: tuple[int, int], stride: tuple[int, int] = (1, 1)
+) -> nn.Module:
+    """Convolution without bias, batch norm, ReLU."""
+    padding = (size[0] // 2, size[1] // 2)
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, stride, padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)
+    )
 
-    crops: (N, 3, 48, 168) float32. Returns (N, 21, classes).
-    """
 
-    def __init__(self, path: Path) -> None:
+class Residual(nn.Module):
+    """Two convolutions and what came in."""
+
+    def __init__(self, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
-        model = onnx.load(str(path))
-        last = model.graph.node[-1]
-        if last.op_type != "Softmax":
-            raise ValueError(f"{path.name} ends with {last.op_type}, not with a softmax")
-        model.graph.output[0].name = last.input[0]
-        model.graph.node.remove(last)
-        self.layers = convert(model)
-        make_constants_trainable(self.layers)
-        keep_depthwise_exact(self.layers)
+        self.first = convolution(channels, channels, size)
+        padding = (size[0] // 2, size[1] // 2)
+        self.second = nn.Sequential(
+            nn.Conv2d(channels, channels, size, 1, padding, bias=False), nn.BatchNorm2d(channels)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Same shape."""
+        return torch.relu(features + self.second(self.first(features)))
+
+
+class FirstReader(nn.Module):
+    """crops: (N, 3, 48, 168), -1..1, BGR. Returns logits (N, 21, classes), class 0 the blank."""
+
+    def __init__(self, channels: Sequence[int], steps_channels: int) -> None:
+        super().__init__()
+        c1, c2, c3, c4, c5 = channels
+        three = (3, 3)
+        self.features = nn.Sequential(
+            convolution(3, c1, three, (2, 2)),  # 24 x 84
+            convolution(c1, c2, three),
+            convolution(c2, c3, three, (2, 2)),  # 12 x 42
+            Residual(c3, three),
+            convolution(c3, c4, three, (2, 2)),  # 6 x 21
+            Residual(c4, three),
+            convolution(c4, c5, three, (2, 1)),  # 3 x 21
+            Residual(c5, three),
+            nn.Conv2d(c5, steps_channels, (3, 3), 1, (0, 1), bias=False),  # 1 x 21
+            nn.BatchNorm2d(steps_channels),
+            nn.ReLU(True),
+            Residual(steps_channels, (1, 5)),
+        )
+        self.drop = nn.Dropout(0.1)
+        self.classes = nn.Linear(steps_channels, CLASSES)
 
     def forward(self, crops: Tensor) -> Tensor:
         """Logits of every step."""
-        logits: Tensor = self.layers(crops)
+        steps = self.features(crops).squeeze(2).transpose(1, 2)
+        logits: Tensor = self.classes(self.drop(steps))
         return logits
 
 
-def make_constants_trainable(layers: nn.Module) -> None:
-    """onnx2torch keeps the factors of plain multiplications as buffers: make the large ones parameters."""
-    for module in layers.modules():
-        for name, buffer in list(module.named_buffers(recurse=False)):
-            if buffer.is_floating_point() and buffer.numel() >= LEAST_WEIGHTS:
-                del module._buffers[name]
-                module.register_parameter(name, nn.Parameter(buffer.clone()))
+class WithSoftmax(nn.Module):
+    """What is shipped: probabilities instead of logits."""
 
-
-class Exact(nn.Module):
-    """A layer that stays in 32 bits while the rest runs in bfloat16."""
-
-    def __init__(self, layer: nn.Module) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.layer = layer
+        self.network = network
 
-    def forward(self, features: Tensor) -> Tensor:
-        """What the layer makes of it."""
-        with torch.autocast("cpu", enabled=False):
-            result: Tensor = self.layer(features.float())
-        return result
-
-
-def keep_depthwise_exact(layers: nn.Module) -> None:
-    """Depth-wise convolutions in bfloat16 train at less than half the speed on a CPU."""
-    for name, layer in list(layers.named_children()):
-        if isinstance(layer, nn.Conv2d) and layer.groups > 1:
-            setattr(layers, name, Exact(layer))
-        else:
-            keep_depthwise_exact(layer)
+    def forward(self, crops: Tensor) -> Tensor:
+        """Probabilities (N, 21, classes)."""
+        probabilities: Tensor = self.network(crops).softmax(2)
+        return probabilities
 
 
-def initializer_names(path: Path, network: PlateReaderNetwork) -> dict[str, str]:
-    """Which tensor of the file each parameter of the untrained network is, by their equal contents."""
-    waiting: dict[bytes, list[str]] = {}
-    for tensor in onnx.load(str(path)).graph.initializer:
-        waiting.setdefault(content(numpy_helper.to_array(tensor)), []).append(tensor.name)
-    names = {}
-    for name, parameter in network.named_parameters():
-        same = waiting.get(content(parameter.detach().numpy()), [])
-        if len(same) == 1:
-            names[name] = same[0]
-        else:
-            # Nothing tells equal tensors apart, so they stay as they are.
-            parameter.requires_grad_(False)
-    return names
-
-
-def content(values: NDArray[np.float32]) -> bytes:
-    """Shape and numbers of an array, to compare by."""
-    return repr(values.shape).encode() + np.ascontiguousarray(values).tobytes()
-
-
-def store(base: Path, names: dict[str, str], weights: dict[str, Tensor], version: str, out: Path) -> None:
-    """Write `base` with the trained numbers to `out`."""
-    model = onnx.load(str(base))
-    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    for name, target in names.items():
-        values = weights[name].detach().to(torch.float32).contiguous().numpy()
-        tensors[target].CopyFrom(numpy_helper.from_array(values, target))
-    for entry in model.metadata_props:
-        if entry.key == "version":
-            entry.value = version
-    onnx.save(model, str(out))
+def export(network: FirstReader, version: str, path: Path) -> Path:
+    """Write the network as ONNX, batch norms folded away by the engines, any batch."""
+    network = network.eval()
+    crops = torch.zeros(1, 3, INPUT_HEIGHT, INPUT_WIDTH)
+    torch.onnx.export(
+        WithSoftmax(network),
+        (crops,),
+        str(path),
+        input_names=["crops"],
+        output_names=["probabilities"],
+        dynamic_axes={"crops": {0: "batch"}, "probabilities": {0: "batch"}},
+        dynamo=False,
+    )
+    model = onnx.load(str(path))
+    for key, value in {**METADATA, "version": version}.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.save(model, str(path))
+    return path

@@ -24,7 +24,7 @@ from api.commands.bench_passes import (
 from api.commands.bench_tracks import missed_bars, still_sets
 from api.commands.failures import CommandError
 from models.pictures import LabelledPlate
-from models.plate_reader import crops
+from models.plate_crops import crops
 from vision.plates import is_valid
 from vision.types import Detection, PlateText
 

@@ -14,12 +14,12 @@ from models.plate_art.random_plates import KINDS, OTHER_KINDS, random_plate, ran
 from models.plate_art.sheet import make_sheet
 from models.plate_crops import recombine
 from models.plate_crops.bank import FLAT, CellBank, align
+from models.plate_crops.crops import is_held_out, jitter
 from models.plate_crops.degrade import EFFECTS, degrade, few_pixels
 from models.plate_crops.recombine import recombined_crop
 from models.plate_crops.scenes import mounted_plate, weather
 from models.plate_crops.stream import h264
 from models.plate_detector.compose import paste
-from models.plate_reader.crops import is_held_out, jitter
 from vision.backends import load_second_reader
 from vision.plate_art import draw_plate
 from vision.plates import LETTERS, PROVINCES, kind_of

@@ -57,31 +57,76 @@ def test_detector_trains_and_exports_to_the_agreed_form(tmp_path: Path) -> None:
         assert output[:, 4].max() <= 1
 
 
-def test_reader_trains_and_keeps_its_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnx2torch")
-    onnxruntime = pytest.importorskip("onnxruntime")
-    from models.cards import WEIGHTS
-    from models.plate_reader import train as recipe
-    from models.plate_reader.crops import RealCrop, RealCrops
+@pytest.fixture
+def one_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One drawn plate in place of the real crops; returns a pool that holds it too."""
+    from models.plate_crops import crops, mixture, pool
 
     plate = random_plate(np.random.default_rng(1), "blue")
     corners = np.array([[10, 10], [450, 10], [450, 150], [10, 150]], np.float32)
     image = cv2.copyMakeBorder(plate.picture, 10, 10, 10, 10, cv2.BORDER_REPLICATE)
 
-    class OneCrop(RealCrops):
+    class OneCrop(crops.RealCrops):
         def __init__(self, *_arguments: object, **_options: object) -> None:
-            self.home = self.others = [RealCrop(np.asarray(image, np.uint8), plate.text, corners)]
+            self.home = self.others = [crops.RealCrop(np.asarray(image, np.uint8), plate.text, corners)]
 
-    monkeypatch.setattr(recipe, "RealCrops", OneCrop)
+    import models.reader_training as shared
+
+    monkeypatch.setattr(mixture, "RealCrops", OneCrop)
+    monkeypatch.setattr(shared, "RealCrops", OneCrop)
+    monkeypatch.setattr(pool, "SHARD", 8)
+    pool.fill(tmp_path / "pool", "drawn", crops.drawn_crop, 16, 1)
+    assert [path.name for path in sorted((tmp_path / "pool").glob("*.npy"))] == [
+        "drawn-1-0000.npy",
+        "drawn-1-0001.npy",
+    ]
+    return tmp_path / "pool"
+
+
+def test_first_reader_trains_goes_on_and_merges(tmp_path: Path, one_crop: Path) -> None:
+    pytest.importorskip("torch")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from models.plate_reader import train as recipe
+    from models.plate_reader.merge import merge
+
     with recipe.CONFIG.open("rb") as file:
         config = recipe.tomllib.load(file)
     config["train"] |= {"steps": 3, "batch": 4, "report_every": 3}
-    base = WEIGHTS / "plate_reader.onnx"
-    path = recipe.train(config, tmp_path, base, tmp_path / "run")
+    out = tmp_path / "run"
+    recipe.train(config, tmp_path, one_crop, out)
+    config["train"]["steps"] = 6
+    path = recipe.train(config, tmp_path, one_crop, out)
+    reports = [json.loads(line)["step"] for line in (out / "progress.jsonl").read_text().splitlines()]
+    assert reports == [3, 6]
+
+    checkpoint = out / "checkpoint.pt"
+    merged = merge([checkpoint, checkpoint], config, tmp_path / "merged.onnx")
+    crops = np.random.default_rng(0).normal(0, 0.5, (3, 3, 48, 168)).astype(np.float32)
+    answers = []
+    for file in (path, merged):
+        session = onnxruntime.InferenceSession(str(file))
+        about = session.get_modelmeta().custom_metadata_map
+        assert about["kind"] == "plate_reader"
+        [output] = session.run(None, {"crops": crops})
+        assert output.shape == (3, 21, len(about["alphabet"]) + 1)
+        assert np.allclose(output.sum(axis=2), 1, atol=1e-4)
+        answers.append(output)
+    assert np.allclose(*answers, atol=1e-5)
+
+
+def test_second_reader_trains_and_keeps_its_form(tmp_path: Path, one_crop: Path) -> None:
+    pytest.importorskip("onnx2torch")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from models.cards import WEIGHTS
+    from models.second_reader import train as recipe
+
+    with recipe.CONFIG.open("rb") as file:
+        config = recipe.tomllib.load(file)
+    config["train"] |= {"steps": 3, "batch": 4, "report_every": 3}
+    path = recipe.train(config, tmp_path, one_crop, WEIGHTS / "second_reader.onnx", tmp_path / "run")
 
     session = onnxruntime.InferenceSession(str(path))
     about = session.get_modelmeta().custom_metadata_map
-    assert about["kind"] == "plate_reader"
     for batch, width in ((1, 168), (3, 168), (1, 320)):
         output = session.run(None, {"crops": np.zeros((batch, 3, 48, width), np.float32)})[0]
         assert output.shape == (batch, width // 8, len(about["alphabet"]) + 1)
@@ -94,9 +139,9 @@ def test_reader_file_survives_the_way_through_torch(tmp_path: Path) -> None:
     pytest.importorskip("onnx2torch")
     onnxruntime = pytest.importorskip("onnxruntime")
     from models.cards import WEIGHTS
-    from models.plate_reader.network import PlateReaderNetwork, initializer_names, store
+    from models.second_reader.network import PlateReaderNetwork, initializer_names, store
 
-    base = WEIGHTS / "plate_reader.onnx"
+    base = WEIGHTS / "second_reader.onnx"
     network = PlateReaderNetwork(base).eval()
     names = initializer_names(base, network)
     with torch.no_grad():

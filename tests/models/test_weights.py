@@ -7,8 +7,8 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
+from models.alphabet import ALPHABET as READER_ALPHABET
 from models.cards import WEIGHTS, read_cards, sha256_of
-from models.plate_reader.alphabet import ALPHABET as READER_ALPHABET
 from vision.plates import ALPHABET
 
 CARD_KEYS = {"name", "file", "sha256", "licence", "source", "trained_on", "metrics", "made_with"}
@@ -38,8 +38,9 @@ def test_metadata_says_what_the_file_is(card: dict[str, str]) -> None:
     assert about["version"]
 
 
-def test_reader_knows_every_character_of_the_grammar() -> None:
-    alphabet = metadata("plate_reader.onnx")["alphabet"]
+@pytest.mark.parametrize("name", ["plate_reader.onnx", "second_reader.onnx"])
+def test_reader_knows_every_character_of_the_grammar(name: str) -> None:
+    alphabet = metadata(name)["alphabet"]
     assert set(alphabet) >= set(ALPHABET)
     assert len(set(alphabet)) == len(alphabet)
     assert set(alphabet) == set(READER_ALPHABET)

@@ -7,7 +7,6 @@ are as wrong as a detector's.
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,10 +14,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from rich.progress import track
 
+from models.alphabet import INPUT_HEIGHT, INPUT_WIDTH
 from models.pictures import Corners, Image, LabelledPlate, load_image, read_pictures
 from models.plate_art.random_plates import pick, random_plate
 from models.plate_detector.compose import motion_blur, paste, random_corners
-from models.plate_reader.alphabet import INPUT_HEIGHT, INPUT_WIDTH
 from vision.plate_art import draw_plate
 from vision.plates import PROVINCES
 from vision.rectify import level, merge_rows
@@ -136,18 +135,3 @@ def degrade(crop: Image, rng: Generator) -> Image:
     return np.asarray(
         cv2.resize(result, (INPUT_WIDTH, INPUT_HEIGHT), interpolation=cv2.INTER_LINEAR), np.uint8
     )
-
-
-def training_crop(real: RealCrops, mixture: dict[str, Any], rng: Generator) -> tuple[Image, str]:
-    """One crop and its text, of a random source."""
-    source = rng.random()
-    if source < mixture["drawn"]:
-        crop, text = drawn_crop(rng)
-    else:
-        is_swapped = source < mixture["drawn"] + mixture["swapped"]
-        # The home province has nearly all the different texts; a swap makes any province of them.
-        picked = real.draw(rng, 0.95 if is_swapped else mixture["home_share"])
-        if is_swapped:
-            picked = swap_province(picked, rng)
-        crop, text = level(picked.image, jitter(picked.corners, rng)), picked.text
-    return degrade(crop, rng), text

@@ -1,6 +1,6 @@
 """Make the first plate reader: PP-OCRv4 mobile recognition with its classifier cut down to plate characters.
 
-    python -m models.plate_reader.build --source ch_PP-OCRv4_rec_infer.onnx
+    python -m models.second_reader.build --source ch_PP-OCRv4_rec_infer.onnx
 
 The source is in the wheel `rapidocr_onnxruntime` 1.4.4 (Apache-2.0). Nothing is trained: of 6,625 output
 classes those of `ALPHABET` and the blank are kept, and the softmax then runs over these alone.
@@ -17,8 +17,8 @@ import onnx
 import onnxslim
 from onnx import helper, numpy_helper
 
+from models.alphabet import ALPHABET, INPUT_HEIGHT, METADATA
 from models.cards import publish
-from models.plate_reader.alphabet import ALPHABET, INPUT_HEIGHT, METADATA
 
 CARD = {
     "name": "plate_reader",
@@ -26,7 +26,7 @@ CARD = {
     "source": "PP-OCRv4 mobile recognition (PaddleOCR), as shipped in rapidocr_onnxruntime 1.4.4",
     "trained_on": "nothing of ours: the classifier is cut to the plate alphabet",
     "metrics": {},
-    "made_with": "python -m models.plate_reader.build --source ch_PP-OCRv4_rec_infer.onnx",
+    "made_with": "python -m models.second_reader.build --source ch_PP-OCRv4_rec_infer.onnx",
 }
 
 

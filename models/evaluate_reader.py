@@ -1,6 +1,6 @@
 """Measure a plate reader on labelled crops, greedy decoding, without the grammar.
 
-    python -m models.plate_reader.evaluate [--weights vision/weights/plate_reader.onnx]
+    python -m models.evaluate_reader [--weights vision/weights/plate_reader.onnx]
 
 Crop sets are resized as they lie; pictures with corners are levelled by them first. Reports the whole plate,
 the province alone and the rest alone, in counts, and a 95 % interval of the first.

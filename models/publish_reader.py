@@ -1,0 +1,82 @@
+"""Put a trained reader into the shipped weights, with its card.
+
+    python -m models.publish_reader --name plate_reader --weights runs/reader/plate_reader.onnx \\
+        --metrics metrics.json --calibration calibration.json
+
+`--metrics` is what `models.evaluate_reader` wrote, `--calibration` what `models.calibrate` wrote.
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from models.cards import publish
+
+TRAINED_ON = (
+    "CCPD plates (MIT) as they are, with another province drawn in, and their characters recombined to "
+    "plates of every kind and province; drawn plates of all kinds"
+)
+CARDS = {
+    "plate_reader": {
+        "name": "plate_reader",
+        "licence": "AGPL-3.0-or-later",
+        "source": "our own network of plain convolutions, trained from nothing",
+        "trained_on": TRAINED_ON,
+        "made_with": "models/plate_reader: train, merge; config.toml, config-second.toml",
+    },
+    "second_reader": {
+        "name": "second_reader",
+        "licence": "Apache-2.0",
+        "source": "PP-OCRv4 mobile recognition (PaddleOCR), as shipped in rapidocr_onnxruntime 1.4.4, "
+        "classifier cut to the plate alphabet",
+        "trained_on": TRAINED_ON,
+        "made_with": "models/second_reader: build, train; config.toml to config-fourth.toml",
+    },
+}
+
+
+def named(weights: Path, name: str, out: Path) -> Path:
+    """A copy whose metadata say which of the two readers it is."""
+    shutil.copyfile(weights, out)
+    model = onnx.load(str(out))
+    for entry in model.metadata_props:
+        if entry.key == "kind":
+            entry.value = name
+    onnx.save(model, str(out))
+    return out
+
+
+def card_of(name: str, metrics: dict[str, Any], calibration: dict[str, Any]) -> dict[str, Any]:
+    """The card: what it is, what it measured, how far it is to be believed."""
+    which = "first" if name == "plate_reader" else "second"
+    found = calibration[which]
+    return CARDS[name] | {
+        "metrics": metrics,
+        "temperature": found["temperature"],
+        "reliability": found["table"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--name", choices=sorted(CARDS), required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--metrics", type=Path, required=True)
+    parser.add_argument("--calibration", type=Path, required=True)
+    arguments = parser.parse_args()
+    metrics = json.loads(arguments.metrics.read_text(encoding="utf-8"))
+    calibration = json.loads(arguments.calibration.read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        ready = named(arguments.weights, arguments.name, Path(folder) / "reader.onnx")
+        print(publish(ready, card_of(arguments.name, metrics, calibration)))
+
+
+if __name__ == "__main__":
+    main()
