@@ -18,6 +18,7 @@ from wallet.wording import check_text
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,16 @@ def write_named(store: Store, use_case: Callable[[Connection], T], now: datetime
 
     The name with another body is written down before it is refused: raises KeyReused.
     """
-    while True:
+    for _ in range(_ATTEMPTS):
         try:
             return store.write(use_case)
         except AnsweredMeanwhile:
+            # The next look finds the answer: it was committed before ours was refused.
             continue
         except KeyReused as reused:
             _write_down(store, commands.KeyConflict(reused.scope, reused.key, reused.body_hash, now))
             raise
+    raise RuntimeError("a command was answered meanwhile, but its answer is not there")
 
 
 def _write_down(store: Store, conflict: commands.KeyConflict) -> None:
