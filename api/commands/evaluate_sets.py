@@ -21,7 +21,7 @@ Form = Literal["scenes", "crops", "foreign", "no plates", "video"]
 VIDEO_STEP_S: Final = 0.5
 SEED: Final = 3
 # How many pictures a sample takes of each set of a form.
-SAMPLED: Final = {"scenes": 20, "crops": 60, "foreign": 10, "no plates": 12, "video": 6}
+SAMPLED: Final = {"scenes": 12, "crops": 40, "foreign": 5, "no plates": 6, "video": 4}
 
 
 @dataclass(frozen=True, slots=True)
