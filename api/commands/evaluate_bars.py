@@ -118,7 +118,7 @@ def _judged(bar: Bar, figures: Mapping[str, Any], is_sample: bool) -> Verdict:
         found = found.get(key) if isinstance(found, Mapping) else None
     if isinstance(found, Mapping):
         if not found.get("of"):
-            return Verdict(bar, None, "no such plates", False)
+            return Verdict(bar, None, "no such plates", None if is_sample else False)
         figure, low, high = float(found["share"]), float(found["low"]), float(found["high"])
         named = f"{found['name']} " if found.get("name") else ""
         detail = f"{named}{found['right']} of {found['of']}"

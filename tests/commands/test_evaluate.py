@@ -178,6 +178,8 @@ def test_what_a_sample_cannot_tell_is_left_open() -> None:
     bar = Bar("error", ("error",), "at most", 0.1, by_sample=False)
     assert judge({"error": 0.5}, [bar], is_sample=True)[0].holds is None
     assert judge({"error": 0.5}, [bar], is_sample=False)[0].holds is False
+    nothing = Report().as_dict()
+    assert [judge(nothing, [SHARE], is_sample=s)[0].holds for s in (True, False)] == [None, False]
 
 
 def test_every_bar_has_its_figure_where_every_set_is_there() -> None:
