@@ -36,7 +36,7 @@ SHARED_ERROR = 0.5
 MISLED = 0.001
 # What the word of each reader weighs once its looks are pooled: of one plate both see the same dirt, so that
 # two who agree are a little surer than one. The second weighs enough to make unsure what it denies.
-TRACK_TRUST = Trust(first=0.7, second=0.4)
+TRACK_TRUST = Trust(first=0.7, second=0.4, alone=0.6)
 CHARACTERS = 34
 MOST_CERTAIN_PPM = 50
 # A text that is wrong more often than this is no reading: the plate could not be read.
