@@ -76,9 +76,13 @@ def combine(first: PlateText, second: PlateText, trust: Trust = TRUST) -> PlateT
         text = max(texts, key=lambda t: math.prod(p.get(c, 0.0) for p, c in zip(pooled, t, strict=True)))
     by_characters = math.prod(position[c] for position, c in zip(pooled, text, strict=True))
     confidence = by_characters * is_plate(first, second, trust)
-    return replace(
+    plate = replace(
         surer, text=text, positions=tuple(ranked(position) for position in pooled), confidence=confidence
     )
+    if first.text == second.text or confidence <= surer.confidence:
+        return plate
+    # Readers that contradict each other make nothing surer than the surer of them is.
+    return scaled(plate, surer.confidence / confidence)
 
 
 def is_plate(first: PlateText, second: PlateText, trust: Trust) -> float:

@@ -23,8 +23,16 @@ GOOD_CONFIDENCE = 0.5
 FURTHER = 2.0
 # In a picture longer than this the smallest plates that can be read are too small to be found: it is looked
 # at once more in parts, each of this share of its sides.
-CLOSER_FROM_PX = 960
+LARGE_PX = 960
 PART = 0.6
+# What a part may have cut off ends within this share of its width from the border of the part.
+PART_BORDER = 0.1
+# A plate read less surely than this is looked at once more with its surroundings alone: it then takes this
+# share of the width of a picture that has a camera's shape.
+SURELY_READ = 0.97
+NEAR_SHARE = 0.35
+NEAR_SHAPE = 0.6
+SURELY_WIDER = 1.5
 SAME_PLATE = 0.3
 SURELY_ONE_ROW = 2.4
 GREY = 114
@@ -71,10 +79,13 @@ def read_picture(
     least_confidence: a text less likely to be right is not given; the detection still is.
     """
     found = [read_detection(image, detection, reader) for detection in detector.detect(image)]
-    for detection in detect_closer(image, detector):
+    for detection in detect_in_parts(image, detector):
         keep_better(found, read_detection(image, detection, reader))
     if not any(reading.plate.confidence >= GOOD_CONFIDENCE for reading in found):
         for detection in detect_further_away(image, detector):
+            keep_better(found, read_detection(image, detection, reader))
+    for known in [reading for reading in found if reading.plate.confidence < SURELY_READ]:
+        for detection in detect_nearer(image, known.detection, detector):
             keep_better(found, read_detection(image, detection, reader))
     found.sort(key=lambda reading: -reading.detection.score)
     return [replace(r, plate=given_up(r.plate, least_confidence)) for r in found]
@@ -111,13 +122,13 @@ def detect_further_away(image: Image, detector: Detector) -> list[Detection]:
     return [Detection(d.corners - offset, d.score) for d in detector.detect(canvas)]
 
 
-def detect_closer(image: Image, detector: Detector) -> list[Detection]:
+def detect_in_parts(image: Image, detector: Detector) -> list[Detection]:
     """Plates as found in four overlapping parts of a large picture, in pixels of the picture; else none.
 
-    What a part cuts off is left to the part beside it.
+    What a part may have cut off is left to the part beside it.
     """
     h, w = image.shape[:2]
-    if max(h, w) <= CLOSER_FROM_PX:
+    if max(h, w) <= LARGE_PX:
         return []
     part_h, part_w = round(h * PART), round(w * PART)
     found = []
@@ -127,9 +138,33 @@ def detect_closer(image: Image, detector: Detector) -> list[Detection]:
             part = np.ascontiguousarray(image[top : top + part_h, left : left + part_w])
             for detection in detector.detect(part):
                 x1, y1, x2, y2 = box_of(detection.corners)
-                if x1 > 1 and y1 > 1 and x2 < part_w - 1 and y2 < part_h - 1:
+                away = PART_BORDER * (x2 - x1)
+                if x1 > away and y1 > 1 and x2 < part_w - away and y2 < part_h - 1:
                     found.append(Detection(detection.corners + offset, detection.score))
     return found
+
+
+def detect_nearer(image: Image, known: Detection, detector: Detector) -> list[Detection]:
+    """The same plate as found with its surroundings alone, where its corners are seen best; or none."""
+    x1, y1, x2, y2 = box_of(known.corners)
+    width = max(x2 - x1, SURELY_WIDER * (y2 - y1)) / NEAR_SHARE
+    height = NEAR_SHAPE * width
+    left, top = round((x1 + x2 - width) / 2), round((y1 + y2 - height) / 2)
+    window = cut_out(image, left, top, round(width), round(height))
+    offset = np.array([left, top], np.float32)
+    near = [Detection(d.corners + offset, d.score) for d in detector.detect(window)]
+    place = box_of(known.corners)
+    return [d for d in near if overlap(box_of(d.corners), place) > SAME_PLATE][:1]
+
+
+def cut_out(image: Image, left: int, top: int, width: int, height: int) -> Image:
+    """A window of the picture, grey where it lies outside."""
+    h, w = image.shape[:2]
+    window = np.full((max(height, 1), max(width, 1), 3), GREY, np.uint8)
+    x1, y1, x2, y2 = max(left, 0), max(top, 0), min(left + width, w), min(top + height, h)
+    if x1 < x2 and y1 < y2:
+        window[y1 - top : y2 - top, x1 - left : x2 - left] = image[y1:y2, x1:x2]
+    return window
 
 
 def without_flat_border(image: Image) -> Image:

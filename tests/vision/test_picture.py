@@ -39,7 +39,7 @@ PICTURE = np.full((100, 200, 3), 90, np.uint8)
 
 def test_a_good_reading_is_looked_at_once(say) -> None:
     detector = ByDistance(BOX, BOX)
-    [reading] = read_picture(PICTURE, detector, InTurn(say("粤B12345", 0.9)))
+    [reading] = read_picture(PICTURE, detector, InTurn(say("粤B12345", 0.98)))
     assert reading.plate.text == "粤B12345"
     assert detector.calls == 1
 
@@ -48,13 +48,13 @@ def test_a_good_reading_is_looked_at_once(say) -> None:
 def test_a_plate_too_close_is_found_from_further_away(say, near: np.ndarray | None) -> None:
     first = [say(None)] if near is not None else []
     near = near.astype(np.float32) if near is not None else None
-    [reading] = read_picture(PICTURE, ByDistance(near, BOX), InTurn(*first, say("粤B12345", 0.9)))
+    [reading] = read_picture(PICTURE, ByDistance(near, BOX), InTurn(*first, say("粤B12345", 0.98)))
     assert reading.plate.text == "粤B12345"
     assert np.allclose(reading.detection.corners, BOX)
 
 
 def test_a_worse_second_look_changes_nothing(say) -> None:
-    reader = InTurn(say("粤B12345", 0.45), say("粤B12845", 0.4))
+    reader = InTurn(say("粤B12345", 0.45), say("粤B12845", 0.4), say("粤B12845", 0.3))
     [reading] = read_picture(PICTURE, ByDistance(BOX, BOX + 2), reader, least_confidence=0.3)
     assert reading.plate.text == "粤B12345"
 
@@ -87,6 +87,30 @@ def test_a_picture_cut_to_its_plate_is_read(say) -> None:
     filled = np.array([[0, 20], [200, 20], [200, 80], [0, 80]], np.float32)
     [reading] = read_picture(PICTURE, ByDistance(filled, None), InTurn(say("粤B12345", 0.99)))
     assert reading.plate.text == "粤B12345"
+
+
+class Nearer:
+    """Finds a plate some pixels off in the whole picture, and in its place where it is looked at alone."""
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        height, width = image.shape[:2]
+        if (width, height) == (200, 100):
+            return [Detection(BOX + 4, 0.8)]
+        if (width, height) == (400, 200):
+            return []
+        middle = (BOX + 4).mean(axis=0)
+        return [Detection((BOX - middle + [width / 2, height / 2]).astype(np.float32), 0.8)]
+
+
+def test_an_unsure_plate_is_looked_at_alone_and_the_better_reading_stays(say) -> None:
+    reader = InTurn(say("粤B12845", 0.8), say("粤B12345", 0.9))
+    [reading] = read_picture(PICTURE, Nearer(), reader)
+    assert reading.plate.text == "粤B12345"
+    assert np.allclose(reading.detection.corners, BOX, atol=1)
+
+    [reading] = read_picture(PICTURE, Nearer(), InTurn(say("粤B12845", 0.8), say("粤B12345", 0.7)))
+    assert reading.plate.text == "粤B12845"
+    assert np.allclose(reading.detection.corners, BOX + 4)
 
 
 class SmallOnes:
