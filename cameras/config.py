@@ -52,6 +52,7 @@ class CameraConfig:
     url: rtsp(s):// or http(s)://, or the absolute path of a video file or a folder of stills.
     decide_within_s, dwell_s: None leaves it to the vision pipeline.
     realtime: play a file or folder at the speed it was taken. starts_at: when its first picture was taken.
+    search_px: the longer side at which its pictures are searched for plates; None: what the detector's card says.
     """
 
     name: str
@@ -64,6 +65,7 @@ class CameraConfig:
     frozen_after_s: float = 30.0
     realtime: bool = False
     starts_at: datetime | None = None
+    search_px: int | None = None
     zones: tuple[ZoneConfig, ...] = ()
 
     @property
@@ -254,6 +256,7 @@ def parse_camera(where: str, raw: Mapping[str, Any], folder: Path) -> CameraConf
         frozen_after_s=block.number("frozen_after_s", 30.0, 1.0, 86_400.0),
         realtime=block.flag("realtime"),
         starts_at=block.time("starts_at"),
+        search_px=round(px) if (px := block.optional_number("search_px", 320, 1920)) else None,
         zones=tuple(zones),
     )
 

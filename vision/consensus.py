@@ -39,8 +39,8 @@ MISLED = 0.001
 TRACK_TRUST = Trust(first=0.7, second=0.4, alone=0.6)
 CHARACTERS = 34
 MOST_CERTAIN_PPM = 50
-# A text that is wrong more often than this is no reading: the plate could not be read.
-MOST_WRONG_PPM = 800_000
+# A text that is likelier wrong than right is no reading, as in single pictures: the plate could not be read.
+MOST_WRONG_PPM = 500_000
 POSITION_CHARACTERS = 5
 NO_PLATE = ""
 MILLION = 1_000_000

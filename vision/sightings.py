@@ -15,6 +15,7 @@ import numpy as np
 
 from vision.consensus import Thumb, agree
 from vision.stay import (
+    HAS_MOVED_WIDTHS,
     MOST_LOOKS,
     SURELY_A_PLATE,
     SecondReader,
@@ -152,17 +153,24 @@ class Stays:
         )
 
     def _is_worth(self, stay: Stay) -> bool:
-        """Whether a stay that is not sure is worth a person's time: read twice, or standing long unread."""
+        """Whether a stay that is not sure is worth a person's time: read twice, or long unread."""
         if stay.counted_at is None or stay.consensus is None:
             return False
         if self._is_sure(stay):
             return True
         if stay.consensus.text is not None:
             return stay.readings >= 2
-        if stay.is_attachment or stay.surest < SURELY_A_PLATE:
+        if stay.is_attachment or stay.surest < SURELY_A_PLATE or not self._has_come(stay):
             return False
         stood_s = (stay.seen_at - stay.rest.since).total_seconds()
         return stay.readings > self.rules.min_looks and stood_s >= self.rules.decide_within_s
+
+    def _has_come(self, stay: Stay) -> bool:
+        """Whether it, or what was there before it was hidden, has been seen to move."""
+        before = (
+            other for other in self.stays.values() if self._was_gone(other, stay) and is_near(other, stay)
+        )
+        return any(each.moved_widths >= HAS_MOVED_WIDTHS for each in (stay, *before))
 
     def _is_due_after_all(self, stay: Stay, now: datetime, is_visible: bool, gone_s: float) -> bool:
         """Whether it is to be decided now, by what both readers say where there are two.
@@ -296,6 +304,7 @@ class Stays:
         earlier.surest = max(earlier.surest, later.surest)
         earlier.widest = max(earlier.widest, later.widest)
         earlier.beside += later.beside
+        earlier.moved_widths = max(earlier.moved_widths, later.moved_widths)
         if earlier.sighting is None:
             earlier.counted_at = earlier.counted_at or later.counted_at
             earlier.readings += later.readings

@@ -31,6 +31,9 @@ MOST_PICTURES = 3
 MOST_CROPS = 6
 # What cannot be read is worth reporting only if the detector is so sure that it is a plate.
 SURELY_A_PLATE = 0.6
+# What cannot be read and has never moved so far (plate widths) belongs to the place: a sign, the camera's own
+# lettering. A car has driven in.
+HAS_MOVED_WIDTHS = 0.5
 # A car has one plate: what is never read and is seen so often so near (plate widths) a likelier plate is a
 # sticker or a sign on the same car.
 NEVER_ALONE = 0.6
@@ -46,6 +49,7 @@ class Stay:
 
     number: of its first track. counted_at: when it was first seen where looks count, or None.
     seen: in how many frames; score_sum: of the detector over them; surest: its best. widest: in pixels.
+    began_at: its middle when first seen; moved_widths: how far from there it has been, in plate widths.
     beside: of these, how many with a likelier plate on the same car.
     readings: how often it was read where it counts; looks: what counts of it.
     stood_s: how long at most it has stood in one place of each zone.
@@ -63,6 +67,8 @@ class Stay:
     score_sum: float = 0.0
     surest: float = 0.0
     widest: float = 0.0
+    began_at: Point | None = None
+    moved_widths: float = 0.0
     beside: int = 0
     readings: int = 0
     looks: list[Look] = field(default_factory=list)
@@ -110,6 +116,9 @@ class Stay:
         self.score_sum += score
         self.surest = max(self.surest, score)
         self.widest = max(self.widest, self.width)
+        self.began_at = self.centre if self.began_at is None else self.began_at
+        moved_px = float(np.linalg.norm(self.centre - self.began_at))
+        self.moved_widths = max(self.moved_widths, moved_px / max(self.width, 1.0))
         self.rest.see(self.centre, self.width, at)
 
 

@@ -43,7 +43,7 @@ def watch(cameras_file: Path, camera_name: str, engine: str) -> int:
     camera = cameras.camera(camera_name)
     pipeline = build_pipeline(
         pipeline_options(camera),
-        load_detector(engine),
+        load_detector(engine, long_side_px=camera.search_px),
         load_reader(engine),
         second_reader=open_second_reader(engine),
     )

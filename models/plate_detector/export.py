@@ -36,6 +36,7 @@ CARD = {
     "COCO pictures without plates",
     "made_with": "models/plate_detector: dataset, train, export; config.toml to config-third.toml",
     "long_side_px": 384,
+    "score": 0.42,
 }
 
 

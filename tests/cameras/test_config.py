@@ -30,6 +30,7 @@ url = "rtsp://user:secret@10.0.0.8:554/main"
 frames_per_second = 12
 reentry_s = 60
 decide_within_s = 4.5
+search_px = 640
 starts_at = 2026-01-31T08:00:00+08:00
 
 [[camera.zone]]
@@ -67,12 +68,14 @@ def test_a_whole_file_is_read(tmp_path):
     lane = found.camera("lane-1")
     assert lane.is_live
     assert (lane.frames_per_second, lane.reentry_s, lane.decide_within_s, lane.dwell_s) == (12, 60, 4.5, None)
+    assert lane.search_px == 640
     assert lane.starts_at == datetime(2026, 1, 31, 0, 0, tzinfo=UTC)
     assert lane.zones[0].polygon == ((0, 0.5), (0.5, 0.5), (0.5, 1))
     film = found.camera("film")
     assert not film.is_live
     assert film.url == str(tmp_path / "films" / "day.mp4")
     assert (film.frames_per_second, film.reentry_s, film.realtime) == (10, 45, True)
+    assert film.search_px is None
 
 
 def test_the_key_is_not_shown(tmp_path):
@@ -123,6 +126,7 @@ def test_unknown_keys_are_refused_in_every_block(tmp_path, text, key, suggestion
         ({"frames_per_second": "true"}, "must be a number"),
         ({"reentry_s": "-1"}, "must be from 0 to 86400"),
         ({"reentry_s": "nan"}, "must be from 0 to 86400"),
+        ({"search_px": "64"}, "must be from 320 to 1920"),
         ({"realtime": "1"}, "must be true or false"),
         ({"starts_at": "2026-01-31T08:00:00"}, "with its zone"),
         ({"zone": "3"}, "must be written as [[zone]]"),

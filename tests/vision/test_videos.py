@@ -31,6 +31,9 @@ CARS = {
 }
 WAITING_LORRY = (range(150, 262), (0, 60))
 
+# The plates of the toll booth are 40 to 60 of 1280 pixels wide: such a camera is set to search more closely.
+SEARCH_PX = 640
+
 pytestmark = pytest.mark.data
 
 
@@ -49,7 +52,8 @@ def see(name: str, every: int) -> Seen:
         if os.environ.get("PLATEPAY_REQUIRE_DATA") == "1":
             pytest.fail("../shared/data is not there, and PLATEPAY_REQUIRE_DATA=1 asks for it")
         pytest.skip("no videos: ../shared/data is not there")
-    pipeline = build_pipeline(PipelineOptions(), load_detector(precision="f32"), load_reader(precision="f32"))
+    detector = load_detector(precision="f32", long_side_px=SEARCH_PX)
+    pipeline = build_pipeline(PipelineOptions(), detector, load_reader(precision="f32"))
     seen = Seen()
     with av.open(str(DATA / "video" / name)) as container:
         for number, picture in enumerate(container.decode(video=0)):
