@@ -52,7 +52,7 @@ class CameraConfig:
     url: rtsp(s):// or http(s)://, or the absolute path of a video file or a folder of stills.
     decide_within_s, dwell_s: None leaves it to the vision pipeline.
     realtime: play a file or folder at the speed it was taken. starts_at: when its first picture was taken.
-    search_px: the longer side at which its pictures are searched for plates; None: what the detector's card says.
+    search_px: the longer side at which its pictures are searched; None: what the card of the detector says.
     """
 
     name: str
