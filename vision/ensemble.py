@@ -32,7 +32,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What each reader's word weighs.
+    """What each reader's word weighs, about as `models/calibrate.py` fits it (card of the second reader).
 
     first, second: exponents of their probabilities; a sum above 1 says their errors are partly their own.
     alone: the chance that a text is right which the other reader denies or cannot read at all, as a factor.
@@ -74,7 +74,7 @@ def combine(first: PlateText, second: PlateText, trust: Trust = TRUST) -> PlateT
     if not is_valid(text):
         texts = {first.text, second.text}
         text = max(texts, key=lambda t: math.prod(p.get(c, 0.0) for p, c in zip(pooled, t, strict=True)))
-    by_characters = math.prod(position[c] for position, c in zip(pooled, text, strict=True))
+    by_characters = math.prod(p.get(c, 0.0) for p, c in zip(pooled, text, strict=True))
     confidence = by_characters * is_plate(first, second, trust)
     plate = replace(
         surer, text=text, positions=tuple(ranked(position) for position in pooled), confidence=confidence
