@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 Job = TypeVar("Job")
 
 # A lane without work for so long gives its thread back; the next job starts another.
-IDLE_S = 2.0
+IDLE_S = 2
 
 
 class LaneClosed(RuntimeError):  # noqa: N818

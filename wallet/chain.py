@@ -191,7 +191,8 @@ def window(block: Block) -> str:
     row that comes later than that is found when everything is sealed.
     """
     made = block.sealed_at - _WINDOW - datetime.fromtimestamp(0, UTC)
-    written = f"{made // timedelta(milliseconds=1):012x}"
+    milliseconds, _ = divmod(made, timedelta(milliseconds=1))
+    written = f"{milliseconds:012x}"
     return f"{written[:8]}-{written[8:]}"
 
 
