@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from wallet.money import share_down
+
 Part = Literal["principal", "bonus"]
 Kind = Literal[
     "recharge", "bonus", "capture", "suspense", "charge", "refund", "reversal", "adjustment", "fee"
@@ -222,7 +224,7 @@ def bonus_share(bonus_fen: int, debited_fen: int, refunded_fen: int) -> int:
     In proportion, rounded down: of an odd fen the driver's own money comes back first, and the last refund
     brings exactly what is left of each part.
     """
-    return bonus_fen * refunded_fen // debited_fen
+    return share_down(bonus_fen, refunded_fen, debited_fen)
 
 
 def fold(transfers: Iterable[Transfer]) -> Mapping[str, int]:

@@ -66,3 +66,8 @@ def price_of(volume_ml: int, unit_price_fen: int) -> int:
 def share_up(amount_fen: int, chance_ppm: int) -> int:
     """`chance_ppm` millionths of an amount, rounded up: an expected loss is never made smaller."""
     return -(-amount_fen * chance_ppm // MILLION)
+
+
+def share_down(amount_fen: int, part_fen: int, whole_fen: int) -> int:
+    """`part_fen` of `whole_fen` of an amount, rounded down."""
+    return amount_fen * part_fen // whole_fen

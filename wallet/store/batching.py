@@ -113,7 +113,8 @@ class PostgresqlLanes:
 
     def submit(self, use_case: Together) -> Future[Any]:
         """Its answer to come."""
-        return self._lanes[crc32(use_case.lane.encode()) % _LANES].submit(use_case)
+        _, number = divmod(crc32(use_case.lane.encode()), _LANES)
+        return self._lanes[number].submit(use_case)
 
     def close(self) -> None:
         """Does what is queued, then takes no more."""
