@@ -56,22 +56,6 @@ class RefundRow:
     reason: str
 
 
-def add_charge(connection: Connection, charge_id: str, debit: Debit, purpose: str, now: datetime) -> None:
-    """Writes a charge."""
-    add(
-        connection,
-        charges,
-        id=charge_id,
-        account_id=debit.account_id,
-        station=debit.station,
-        purpose=purpose,
-        amount_fen=debit.amount_fen,
-        bonus_fen=debit.bonus_fen,
-        principal_fen=debit.principal_fen,
-        charged_at=now,
-    )
-
-
 def find_capture(connection: Connection, visit_id: str) -> Debit | None:
     """What was taken for a visit."""
     row = connection.execute(select(captures).where(captures.c.visit_id == visit_id)).one_or_none()
