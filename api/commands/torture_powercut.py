@@ -24,7 +24,7 @@ _FILE = ctypes.c_void_p
 _XSYNC = ctypes.CFUNCTYPE(ctypes.c_int, _FILE, ctypes.c_int)
 _XCLOSE = ctypes.CFUNCTYPE(ctypes.c_int, _FILE)
 _XOPEN = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, _FILE, ctypes.c_int, ctypes.POINTER(ctypes.c_int)
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, _FILE, ctypes.c_int, ctypes.POINTER(ctypes.c_int)
 )
 # iVersion and eighteen methods; xClose is the first, xSync the fifth of them.
 _METHODS = 19
@@ -70,7 +70,8 @@ class _Shadow:
         if library.sqlite3_vfs_register(ctypes.byref(self._vfs), 0) != 0:
             raise ShadowMissing("SQLite refused the file system layer")
 
-    def _open(self, vfs: int, name: bytes | None, file: int, flags: int, out: object) -> int:
+    def _open(self, vfs: int, name: int | None, file: int, flags: int, out: object) -> int:
+        # The name goes on as the address it came as: SQLite keeps it for as long as the file is open.
         code: int = self._open_below(vfs, name, file, flags, out)
         methods = ctypes.cast(file, ctypes.POINTER(ctypes.c_void_p))
         if code == 0 and name and methods[0]:
@@ -78,7 +79,7 @@ class _Shadow:
             if below not in self._tables:
                 self._wrap(below)
             methods[0] = ctypes.addressof(self._tables[below])
-            self._paths[file] = os.fsdecode(name)
+            self._paths[file] = os.fsdecode(ctypes.string_at(name))
         return code
 
     def _wrap(self, below: int) -> None:

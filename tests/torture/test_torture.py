@@ -18,10 +18,16 @@ SIZES = Sizes(commands=240, kills=3, control=CONTROL)
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_nothing_is_lost_or_doubled_and_the_unsafe_way_is_caught(name: str, tmp_path: Path) -> None:
+def test_nothing_is_lost_or_doubled_and_the_unsafe_way_is_caught(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "started here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     finding = play(
         name, FAULTS[name], SIZES, Random(f"{SEED}/{name}"), tmp_path, lambda _answered: None
     ).finding
+    assert list(here.iterdir()) == []
     if finding.skipped:
         pytest.skip(finding.skipped)
     assert (finding.lost, finding.doubled, finding.wrong) == (0, 0, [])
