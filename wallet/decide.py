@@ -7,7 +7,7 @@ moves money. Pure: whole fen and whole ppm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wallet.facts import Outcome, Posterior, Reason, SightingFact, Vehicle
@@ -84,13 +84,20 @@ def hold_for(available_fen: int, rules: Rules) -> int:
     return min(rules.hold_fen, available_fen)
 
 
-def decide(sighting: SightingFact, likely: Likely, amount_fen: int, rules: Rules) -> Decision:
+def decide(
+    sighting: SightingFact,
+    likely: Likely,
+    amount_fen: int,
+    rules: Rules,
+    objections: Sequence[Reason] = (),
+) -> Decision:
     """`auto` where every test is passed, else `review` with one reason for each test that failed.
 
     amount_fen: what would be held (or is held already, where the sighting continues a stay).
+    objections: what else speaks against it, whatever was read.
     """
     loss_fen = share_up(amount_fen + rules.dispute_cost_fen, likely.wrong_ppm)
-    doubts = _doubts(sighting, likely, loss_fen, rules)
+    doubts = [*_doubts(sighting, likely, loss_fen, rules), *objections]
     plate = likely.vehicle.plate
     sure = Reason(
         "sure",

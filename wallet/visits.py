@@ -15,6 +15,7 @@ from wallet.facts import COLOURS, Arrival, Match, Posterior, Reason, Review, Sig
 from wallet.fingerprint import body_hash
 from wallet.ledger import Wallet, reserve
 from wallet.money import MILLION
+from wallet.objections import Case, objections_to
 from wallet.rules import Rules
 from wallet.sales import NewId, settle_found, void
 from wallet.stays import Found, stay_of, visit_for_sale
@@ -133,7 +134,8 @@ def _known_car(setting: _Setting, likely: decide.Likely, wallet: Wallet) -> Arri
         amount_fen = decide.hold_for(wallet.available_fen, rules)
     else:
         amount_fen = stay.hold_fen if stay.state == "open" else 0
-    decision = decide.decide(sighting, likely, amount_fen, rules)
+    case = Case(connection, sighting, likely, stay, rules, setting.now)
+    decision = decide.decide(sighting, likely, amount_fen, rules, objections_to(case))
     if decision.outcome != "auto":
         return _finish(setting, decision, None)
     if stay is not None:

@@ -34,6 +34,7 @@ KINDS = {
 # Drawn when asked for: plates that the grammar does not hold, so that no reader shall read them.
 OTHER_KINDS = ("green farm double",)
 OFFICE_SHARE = 0.01
+RUN_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,20 @@ def pick(rng: Generator, characters: str) -> str:
     return characters[rng.integers(len(characters))]
 
 
+def with_runs(rng: Generator, text: str) -> str:
+    """The text, now and then with a character the same as the one before it: drivers ask for 888.
+
+    A reader without pauses between characters swallows one of two alike.
+    """
+    for place in range(1, len(text)):
+        if rng.random() < RUN_SHARE:
+            text = text[:place] + text[place - 1] + text[place + 1 :]
+    return text
+
+
 def random_digits(rng: Generator, length: int) -> str:
     """Digits only."""
-    return "".join(pick(rng, DIGITS) for _ in range(length))
+    return with_runs(rng, "".join(pick(rng, DIGITS) for _ in range(length)))
 
 
 def random_tail(rng: Generator, length: int) -> str:
@@ -61,7 +73,7 @@ def random_tail(rng: Generator, length: int) -> str:
     tail = [pick(rng, DIGITS) for _ in range(length)]
     for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.25, 0.45, 0.25, 0.05]))):
         tail[rng.integers(length)] = pick(rng, LETTERS)
-    return "".join(tail)
+    return with_runs(rng, "".join(tail))
 
 
 def energy_small(rng: Generator) -> str:

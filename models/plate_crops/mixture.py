@@ -35,7 +35,7 @@ class Crops:
             except FileNotFoundError:
                 continue
         names = ["real", *self.pools]
-        shares = np.array([self.mixture[name] for name in names])
+        shares = np.array([self.mixture.get(name, 0.0) for name in names])
         self.names, self.shares = names, shares / shares.sum()
 
     def batch(self, size: int) -> list[tuple[Image, str]]:

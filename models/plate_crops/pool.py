@@ -22,6 +22,7 @@ from models.alphabet import INPUT_HEIGHT, INPUT_WIDTH
 from models.pictures import Image, data_root
 from models.plate_crops.bank import CellBank
 from models.plate_crops.crops import RealCrops, drawn_crop, jitter, swap_province
+from models.plate_crops.foreign import foreign_crop
 from models.plate_crops.recombine import recombined_crop
 from vision.rectify import level
 
@@ -76,6 +77,7 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
     "drawn": lambda _: drawn_crop,
     "swapped": swapped,
     "recombined": recombined,
+    "foreign": lambda _: foreign_crop,
 }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from models.pictures import Corners, Image
-from models.plate_art.random_plates import pick, random_digits
+from models.plate_art.random_plates import pick, random_digits, with_runs
 from models.plate_crops.bank import BOXES, HEIGHT_MM, WIDTH_MM, CellBank, Floats, Matrix, RealPlate
 from models.plate_crops.repaint import firm, light_on, repaint, tinted
 from vision.plate_art import BLACK, Box, Layout, empty_plate, load_atlas, plate_layout
@@ -294,7 +294,8 @@ def laid_out(bank: CellBank, ground: RealPlate, text: str, kind: str, view: View
 
 def even_serial(rng: Generator, length: int) -> str:
     """Letters and digits, each letter as likely as any other and each digit too."""
-    return "".join(pick(rng, LETTERS if rng.random() < LETTER_SHARE else DIGITS) for _ in range(length))
+    serial = "".join(pick(rng, LETTERS if rng.random() < LETTER_SHARE else DIGITS) for _ in range(length))
+    return with_runs(rng, serial)
 
 
 def text_of(rng: Generator, kind: str, ground: RealPlate) -> str:

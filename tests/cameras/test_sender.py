@@ -249,9 +249,10 @@ from tests.cameras.fakes import KEY, sighting
 link = ServiceLink(sys.argv[1], "camera-1", KEY)
 camera = CameraConfig("lane-1", "demo", "rtsp://127.0.0.1:9/x")
 sink = ServiceSink(camera, link, Path(sys.argv[2]), ModelNames("d" * 64, "e" * 64))
-for number in range(100_000):
+for number in range(200):
     sys.stdout.write(sink.sighting(sighting(seed=number)) + "\\n")
     sys.stdout.flush()
+sys.stdin.read()
 """
 
 
@@ -260,6 +261,7 @@ def test_kill_9_of_a_worker_that_is_sending_loses_no_sighting_and_doubles_none(t
     with serving(FakeService()) as service:
         worker = subprocess.Popen(
             [sys.executable, "-c", WORKER, service.url, str(tmp_path)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=root,
@@ -267,8 +269,7 @@ def test_kill_9_of_a_worker_that_is_sending_loses_no_sighting_and_doubles_none(t
         )
         assert service.wait_for(lambda seen: len(seen) >= 10)
         os.kill(worker.pid, signal.SIGKILL)
-        told = worker.stdout.read().split()
-        worker.wait(DEADLINE_S)
+        told = worker.communicate()[0].split()
         link = ServiceLink(service.url, "camera-1", KEY)
         sink = ServiceSink(camera("x"), link, tmp_path, ModelNames("d" * 64, "e" * 64))
         assert sink.flush(DEADLINE_S)
