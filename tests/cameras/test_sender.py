@@ -249,7 +249,7 @@ from tests.cameras.fakes import KEY, sighting
 link = ServiceLink(sys.argv[1], "camera-1", KEY)
 camera = CameraConfig("lane-1", "demo", "rtsp://127.0.0.1:9/x")
 sink = ServiceSink(camera, link, Path(sys.argv[2]), ModelNames("d" * 64, "e" * 64))
-for number in range(200):
+for number in range(40):
     sys.stdout.write(sink.sighting(sighting(seed=number)) + "\\n")
     sys.stdout.flush()
 sys.stdin.read()
