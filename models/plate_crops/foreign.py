@@ -20,8 +20,9 @@ from vision.rectify import level, merge_rows
 CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # A for a letter, 9 for a digit; a space is a gap, anything else is drawn as it stands.
 PATTERNS = (
-    *("AAA9999", "AAA-9999", "AAA 9999", "AAA9A99", "AA99 AAA", "AA-999-AA", "AA 999 AA", "9AAA999", "AAA 999"),
-    *("A-AA 9999", "AA AA 999", "99-AA-99", "AAA 99A", "9999 AA", "A 999 AA", "AA 9999 A", "999-999", "AA 99999"),
+    *("AAA9999", "AAA-9999", "AAA 9999", "AAA9A99", "AA99 AAA", "AA-999-AA", "AA 999 AA", "9AAA999"),
+    *("AAA 999", "A-AA 9999", "AA AA 999", "99-AA-99", "AAA 99A", "9999 AA", "A 999 AA", "AA 9999 A"),
+    *("999-999", "AA 99999"),
 )
 HEADINGS = ("", "", "STATE", "TEXAS", "SP-SAO PAULO", "D", "F", "NEW YORK", "FLORIDA", "MG-BELO HORIZONTE")
 HERSHEY = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)
