@@ -52,7 +52,7 @@ class OpenVinoNetwork:
     def run(self, batch: Floats) -> Floats:
         """The first output for `batch`."""
         with self._lock:
-            results = self._compiled_for(batch)([batch])
+            results = self._compiled_for(batch)([batch], share_inputs=True)
             return np.array(results[0], np.float32)
 
     def _compiled_for(self, batch: Floats) -> Any:
