@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from wallet.errors import AccountUnknown
 from wallet.facts import StatementLine
 from wallet.ledger import Part, Transfer, Wallet
-from wallet.store.database import add, insert_new
+from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import captures, holds, ledger_accounts, transfers, wallets
 
 
@@ -45,20 +44,46 @@ class TransferRow:
     adjustment_id: str | None
 
 
+_WALLET_QUERY = select(wallets).where(wallets.c.account_id == bindparam("account_id"))
+_WALLET = Statement(_WALLET_QUERY)
+_LOCKED_WALLET = Statement(_WALLET_QUERY.with_for_update())
+_SAVE_WALLET = Statement(
+    update(wallets)
+    .where(
+        wallets.c.account_id == bindparam("its_account"),
+        wallets.c.version == bindparam("before_version"),
+        wallets.c.held_fen == bindparam("before_held_fen"),
+    )
+    .values(
+        {
+            name: bindparam(name, type_=wallets.c[name].type)
+            for name in ("principal_fen", "bonus_fen", "held_fen", "version")
+        }
+    )
+)
+_HOLD = Statement(select(holds).where(holds.c.visit_id == bindparam("visit_id")))
+_CLOSE_HOLD = Statement(
+    update(holds)
+    .where(holds.c.id == bindparam("its_id"), holds.c.state == literal_column("'live'"))
+    .values(
+        {name: bindparam(name, type_=holds.c[name].type) for name in ("state", "captured_fen", "closed_at")}
+    )
+)
+_LEDGER_ACCOUNT = Statement(select(ledger_accounts.c.id).where(ledger_accounts.c.id == bindparam("name")))
+
+
 def lock_wallet(connection: Connection, account_id: str) -> Wallet:
     """The wallet, which nobody else changes until this transaction ends; raises AccountUnknown."""
-    return _wallet(
-        connection, select(wallets).where(wallets.c.account_id == account_id).with_for_update(), account_id
-    )
+    return _wallet(connection, _LOCKED_WALLET, account_id)
 
 
 def read_wallet(connection: Connection, account_id: str) -> Wallet:
     """The wallet as it stands; raises AccountUnknown."""
-    return _wallet(connection, select(wallets).where(wallets.c.account_id == account_id), account_id)
+    return _wallet(connection, _WALLET, account_id)
 
 
-def _wallet(connection: Connection, query: Select[Any], account_id: str) -> Wallet:
-    row = connection.execute(query).one_or_none()
+def _wallet(connection: Connection, query: Statement, account_id: str) -> Wallet:
+    row = query.first(connection, account_id=account_id)
     if row is None:
         raise AccountUnknown(account_id)
     return Wallet(row.account_id, row.principal_fen, row.bonus_fen, row.held_fen, row.version)
@@ -66,20 +91,16 @@ def _wallet(connection: Connection, query: Select[Any], account_id: str) -> Wall
 
 def save_wallet(connection: Connection, before: Wallet, after: Wallet) -> None:
     """Writes the new balance of a wallet that was locked as `before`."""
-    changed = connection.execute(
-        update(wallets)
-        .where(
-            wallets.c.account_id == before.account_id,
-            wallets.c.version == before.version,
-            wallets.c.held_fen == before.held_fen,
-        )
-        .values(
-            principal_fen=after.principal_fen,
-            bonus_fen=after.bonus_fen,
-            held_fen=after.held_fen,
-            version=after.version,
-        )
-    ).rowcount
+    changed = _SAVE_WALLET.run(
+        connection,
+        its_account=before.account_id,
+        before_version=before.version,
+        before_held_fen=before.held_fen,
+        principal_fen=after.principal_fen,
+        bonus_fen=after.bonus_fen,
+        held_fen=after.held_fen,
+        version=after.version,
+    )
     if changed != 1:
         raise RuntimeError(f"wallet {before.account_id} changed while it was locked")
 
@@ -164,8 +185,7 @@ def is_reversed(connection: Connection, transfer_id: str) -> bool:
 
 def _open_ledger_account(connection: Connection, name: str) -> None:
     """Makes the ledger account at its first use."""
-    known = connection.execute(select(ledger_accounts.c.id).where(ledger_accounts.c.id == name)).one_or_none()
-    if known is not None:
+    if _LEDGER_ACCOUNT.first(connection, name=name) is not None:
         return
     kind, _, rest = name.partition(":")
     owner = None
@@ -192,7 +212,7 @@ def add_hold(connection: Connection, hold: Hold, now: datetime) -> None:
 
 def hold_of(connection: Connection, visit_id: str) -> Hold:
     """The one hold of a visit."""
-    row = connection.execute(select(holds).where(holds.c.visit_id == visit_id)).one()
+    row = _HOLD.one(connection, visit_id=visit_id)
     return Hold(row.id, row.visit_id, row.account_id, row.amount_fen, row.state, row.captured_fen)
 
 
@@ -208,11 +228,9 @@ def raise_hold(connection: Connection, hold: Hold, amount_fen: int) -> None:
 def close_hold(connection: Connection, hold: Hold, captured_fen: int, now: datetime) -> None:
     """Ends a live hold: captured where something was taken, else voided."""
     state = "captured" if captured_fen else "voided"
-    changed = connection.execute(
-        update(holds)
-        .where(holds.c.id == hold.id, holds.c.state == "live")
-        .values(state=state, captured_fen=captured_fen, closed_at=now)
-    ).rowcount
+    changed = _CLOSE_HOLD.run(
+        connection, its_id=hold.id, state=state, captured_fen=captured_fen, closed_at=now
+    )
     if changed != 1:
         raise RuntimeError(f"hold {hold.id} is not live")
 

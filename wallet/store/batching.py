@@ -10,6 +10,7 @@ from zlib import crc32
 from sqlalchemy import Connection, Engine
 
 from wallet.batching import Done, Failed, Lane, Outcome, Together
+from wallet.store.statements import command
 
 UseCase = Callable[[Connection], Any]
 
@@ -89,15 +90,15 @@ class GroupCommit:
         return [outcomes[place] for place in range(len(use_cases))]
 
     def _under_savepoint(self, connection: Connection, use_case: UseCase) -> Outcome:
-        connection.exec_driver_sql("SAVEPOINT use_case")
+        command(connection, "SAVEPOINT use_case")
         try:
             value = use_case(connection)
         except Exception as error:  # noqa: BLE001  belongs to the caller of this use case
             # A full disk ends the whole transaction; this raises then, and the batch is undone.
-            connection.exec_driver_sql("ROLLBACK TO use_case")
-            connection.exec_driver_sql("RELEASE use_case")
+            command(connection, "ROLLBACK TO use_case")
+            command(connection, "RELEASE use_case")
             return Failed(error)
-        connection.exec_driver_sql("RELEASE use_case")
+        command(connection, "RELEASE use_case")
         return Done(value)
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, make_url
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import DataError, OperationalError
 
 from wallet.batching import Together
 from wallet.errors import DurabilityTooLow, InvalidFact, SchemaMissing
 from wallet.guards import creating as _guards  # noqa: F401  the triggers come with the tables
 from wallet.store.batching import GroupCommit, PostgresqlLanes
+from wallet.store.statements import add as add
+from wallet.store.statements import insert_new as insert_new
+from wallet.store.statements import to_json
 from wallet.tables import metadata
 
 T = TypeVar("T")
@@ -30,17 +31,13 @@ def make_engine(database_url: str) -> Engine:
     """An engine for `sqlite:///path` or `postgresql+psycopg://...`, set up for money."""
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, json_serializer=_json_text)
+        engine = create_engine(url, json_serializer=to_json)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(
-        url, isolation_level="READ COMMITTED", pool_size=10, max_overflow=20, json_serializer=_json_text
+        url, isolation_level="READ COMMITTED", pool_size=10, max_overflow=20, json_serializer=to_json
     )
-
-
-def _json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
@@ -184,21 +181,3 @@ def _check_postgresql(connection: Connection) -> None:
         if found not in allowed:
             how = f"ALTER SYSTEM SET {setting} = {allowed[0]}; SELECT pg_reload_conf();"
             raise DurabilityTooLow(setting, found, allowed[0], how)
-
-
-def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
-    """Adds a row unless one with the same primary or unique key is there; says whether it was added.
-
-    On PostgreSQL this waits for another transaction that is adding the same key, so the caller sees its
-    outcome.
-    """
-    if connection.dialect.name == "sqlite":
-        statement: Any = sqlite.insert(table).values(**values).on_conflict_do_nothing()
-    else:
-        statement = postgresql.insert(table).values(**values).on_conflict_do_nothing()
-    return connection.execute(statement.returning(*table.primary_key)).one_or_none() is not None
-
-
-def add(connection: Connection, table: Table, **values: Any) -> None:
-    """Adds a row; an existing key is an IntegrityError."""
-    connection.execute(insert(table).values(**values))

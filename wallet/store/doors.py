@@ -6,10 +6,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wallet.identities import CameraStatus, Device, EvidenceLook, Operator, Session
-from wallet.store.database import add, insert_new
+from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import camera_status, devices, evidence_looks, nonces, operators, sessions
 
 
@@ -154,16 +155,63 @@ def disable_device(connection: Connection, device_id: str, now: datetime) -> boo
     return connection.execute(statement).rowcount == 1
 
 
+def _take_nonce(known_device: bool) -> Statement:
+    """Writes down a nonce that is new or has expired; known_device: only of a device that is as it was."""
+
+    def written(insert: Any) -> Any:
+        columns = ("device_id", "nonce", "expires_at")
+        given = [bindparam(name, type_=nonces.c[name].type) for name in columns]
+        if known_device:
+            device = select(*given).where(
+                devices.c.id == bindparam("device_id"),
+                devices.c.key_version == bindparam("key_version"),
+                devices.c.disabled_at.is_(None),
+            )
+            statement = insert(nonces).from_select(columns, device)
+        else:
+            statement = insert(nonces).values(dict(zip(columns, given, strict=True)))
+        return statement.on_conflict_do_update(
+            index_elements=[nonces.c.device_id, nonces.c.nonce],
+            set_={"expires_at": statement.excluded.expires_at},
+            where=nonces.c.expires_at <= bindparam("now", type_=nonces.c.expires_at.type),
+        ).inline()
+
+    return Statement({"sqlite": written(sqlite.insert), "postgresql": written(postgresql.insert)})
+
+
+_USE_NONCE = _take_nonce(known_device=False)
+_ADMIT = _take_nonce(known_device=True)
+
+
 def use_nonce(
     connection: Connection, device_id: str, nonce: str, now: datetime, expires_at: datetime
 ) -> bool:
     """Writes the nonce down unless it is known; says whether it was new."""
-    connection.execute(
-        delete(nonces).where(
-            nonces.c.device_id == device_id, nonces.c.nonce == nonce, nonces.c.expires_at <= now
-        )
+    used = _USE_NONCE.run(connection, device_id=device_id, nonce=nonce, now=now, expires_at=expires_at)
+    return used == 1
+
+
+def admit(
+    connection: Connection,
+    device_id: str,
+    key_version: int,
+    nonce: str,
+    now: datetime,
+    expires_at: datetime,
+) -> bool:
+    """The same for a device whose signature was checked with this version of its key.
+
+    False too where the device has another key by now, is disabled or unknown.
+    """
+    used = _ADMIT.run(
+        connection,
+        device_id=device_id,
+        key_version=key_version,
+        nonce=nonce,
+        now=now,
+        expires_at=expires_at,
     )
-    return insert_new(connection, nonces, device_id=device_id, nonce=nonce, expires_at=expires_at)
+    return used == 1
 
 
 def forget_expired(connection: Connection, now: datetime) -> int:

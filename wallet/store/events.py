@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from wallet.facts import Reason, Review
-from wallet.store.database import add, insert_new
+from wallet.store.statements import add, insert_new
 from wallet.tables import outbox, reviews
 
 

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, literal_column, select, update
 
 from wallet.facts import Match, Posterior, SightingFact, Visit
-from wallet.store.database import add, insert_new
 from wallet.store.events import reasons_from_json, reasons_to_json
+from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import captures, departures, holds, matches, pumps, sightings, visits
+
+_LOCK_PUMP = Statement(
+    select(pumps)
+    .where(pumps.c.station == bindparam("station"), pumps.c.pump == bindparam("pump"))
+    .with_for_update()
+)
 
 
 def lock_pump(connection: Connection, station: str, pump: str) -> None:
-    """Waits until nobody else decides about this pump; held until this transaction ends."""
-    insert_new(connection, pumps, station=station, pump=pump)
-    connection.execute(
-        select(pumps).where(pumps.c.station == station, pumps.c.pump == pump).with_for_update()
-    ).one()
+    """Waits until nobody else decides about this pump; held until this transaction ends.
+
+    SQLite lets one writer in at a time: there is nobody else.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    if _LOCK_PUMP.first(connection, station=station, pump=pump) is None:
+        insert_new(connection, pumps, station=station, pump=pump)
+        _LOCK_PUMP.one(connection, station=station, pump=pump)
 
 
 # Sightings and their matches --------------------------------------------------------------------------------
@@ -40,7 +51,7 @@ def add_sighting(connection: Connection, sighting: SightingFact, body: str, now:
         colour=sighting.colour,
         wrong_ppm=sighting.wrong_ppm,
         looks=sighting.looks,
-        positions=[[list(choice) for choice in position] for position in sighting.positions],
+        positions=sighting.positions,
         evidence_frame=sighting.evidence_frame,
         evidence_crop=sighting.evidence_crop,
         detector_model=sighting.detector_model,
@@ -50,11 +61,12 @@ def add_sighting(connection: Connection, sighting: SightingFact, body: str, now:
     )
 
 
+_SIGHTING_HASH = Statement(select(sightings.c.body_hash).where(sightings.c.id == bindparam("sighting_id")))
+
+
 def sighting_hash(connection: Connection, sighting_id: str) -> str:
     """Hash of the body that came with this sighting first."""
-    return str(
-        connection.execute(select(sightings.c.body_hash).where(sightings.c.id == sighting_id)).scalar_one()
-    )
+    return str(_SIGHTING_HASH.one(connection, sighting_id=sighting_id).body_hash)
 
 
 def list_sightings(
@@ -78,32 +90,39 @@ def list_sightings(
     return [sighting_from(row) for row in connection.execute(query)]
 
 
+_SIGHTING = Statement(select(sightings).where(sightings.c.id == bindparam("sighting_id")))
+
+
 def find_sighting(connection: Connection, sighting_id: str) -> SightingFact | None:
     """The sighting with this id."""
-    row = connection.execute(select(sightings).where(sightings.c.id == sighting_id)).one_or_none()
+    row = _SIGHTING.first(connection, sighting_id=sighting_id)
     return None if row is None else sighting_from(row)
+
+
+_NEWEST_STRANGER = Statement(
+    select(sightings)
+    .join(matches, matches.c.sighting_id == sightings.c.id)
+    .where(
+        sightings.c.station == bindparam("station"),
+        sightings.c.pump == bindparam("pump"),
+        sightings.c.first_seen_at > bindparam("after"),
+        sightings.c.first_seen_at <= bindparam("until"),
+        sightings.c.text.is_not(None),
+        sightings.c.text != bindparam("plate"),
+        func.coalesce(matches.c.plate, literal_column("''")) != bindparam("plate"),
+    )
+    .order_by(sightings.c.first_seen_at.desc())
+    .limit(literal_column("1"))
+)
 
 
 def newest_stranger(
     connection: Connection, station: str, pump: str, plate: str, after: datetime, until: datetime
 ) -> SightingFact | None:
     """The newest car with another plate that came to this pump after `after` and not later than `until`."""
-    query = (
-        select(sightings)
-        .join(matches, matches.c.sighting_id == sightings.c.id)
-        .where(
-            sightings.c.station == station,
-            sightings.c.pump == pump,
-            sightings.c.first_seen_at > after,
-            sightings.c.first_seen_at <= until,
-            sightings.c.text.is_not(None),
-            sightings.c.text != plate,
-            func.coalesce(matches.c.plate, "") != plate,
-        )
-        .order_by(sightings.c.first_seen_at.desc())
-        .limit(1)
+    row = _NEWEST_STRANGER.first(
+        connection, station=station, pump=pump, after=after, until=until, plate=plate
     )
-    row = connection.execute(query).one_or_none()
     return None if row is None else sighting_from(row)
 
 
@@ -127,16 +146,19 @@ def add_match(connection: Connection, match: Match) -> None:
         hold_fen=match.hold_fen,
         joined=match.joined,
         posterior={
-            "candidates": [list(candidate) for candidate in match.posterior.candidates],
+            "candidates": match.posterior.candidates,
             "none_ppm": match.posterior.none_ppm,
         },
         decided_at=match.decided_at,
     )
 
 
+_MATCH = Statement(select(matches).where(matches.c.sighting_id == bindparam("sighting_id")))
+
+
 def find_match(connection: Connection, sighting_id: str) -> Match | None:
     """The decision about this sighting."""
-    row = connection.execute(select(matches).where(matches.c.sighting_id == sighting_id)).one_or_none()
+    row = _MATCH.first(connection, sighting_id=sighting_id)
     return None if row is None else match_from(row)
 
 
@@ -181,9 +203,14 @@ def add_visit(connection: Connection, visit: Visit) -> None:
 
 def change_visit(connection: Connection, visit_id: str, **values: Any) -> None:
     """Writes what has changed about a visit."""
-    changed = connection.execute(update(visits).where(visits.c.id == visit_id).values(**values)).rowcount
-    if changed != 1:
+    if _change_visit(tuple(values)).run(connection, changed_id=visit_id, **values) != 1:
         raise RuntimeError(f"no visit {visit_id} to change")
+
+
+@lru_cache(maxsize=32)
+def _change_visit(columns: tuple[str, ...]) -> Statement:
+    values = {name: bindparam(name, type_=visits.c[name].type) for name in columns}
+    return Statement(update(visits).where(visits.c.id == bindparam("changed_id")).values(values))
 
 
 def visits_with_money() -> Select[Any]:
@@ -195,31 +222,44 @@ def visits_with_money() -> Select[Any]:
     )
 
 
+_VISIT = Statement(visits_with_money().where(visits.c.id == bindparam("visit_id")))
+
+
 def find_visit(connection: Connection, visit_id: str) -> Visit | None:
     """The visit with this id."""
-    row = connection.execute(visits_with_money().where(visits.c.id == visit_id)).one_or_none()
+    row = _VISIT.first(connection, visit_id=visit_id)
     return None if row is None else visit_from(row)
+
+
+_RECENT_VISITS = Statement(
+    visits_with_money()
+    .where(visits.c.vehicle_id == bindparam("vehicle_id"), visits.c.station == bindparam("station"))
+    .order_by(visits.c.opened_at.desc(), visits.c.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 def recent_visits(connection: Connection, vehicle_id: str, station: str, most: int = 8) -> list[Visit]:
     """The last stays of a vehicle at a station, newest first."""
-    query = (
-        visits_with_money()
-        .where(visits.c.vehicle_id == vehicle_id, visits.c.station == station)
-        .order_by(visits.c.opened_at.desc(), visits.c.id.desc())
-        .limit(most)
+    rows = _RECENT_VISITS.all(connection, vehicle_id=vehicle_id, station=station, most=most)
+    return [visit_from(row) for row in rows]
+
+
+_OPEN_VISITS = Statement(
+    visits_with_money()
+    .where(
+        visits.c.station == bindparam("station"),
+        visits.c.pump == bindparam("pump"),
+        # Written out, so that the planner sees that the index of open visits will do.
+        visits.c.state == literal_column("'open'"),
     )
-    return [visit_from(row) for row in connection.execute(query)]
+    .order_by(visits.c.opened_at, visits.c.id)
+)
 
 
 def open_visits_at(connection: Connection, station: str, pump: str) -> list[Visit]:
     """Open visits at a pump, oldest first."""
-    query = (
-        visits_with_money()
-        .where(visits.c.station == station, visits.c.pump == pump, visits.c.state == "open")
-        .order_by(visits.c.opened_at, visits.c.id)
-    )
-    return [visit_from(row) for row in connection.execute(query)]
+    return [visit_from(row) for row in _OPEN_VISITS.all(connection, station=station, pump=pump)]
 
 
 def overdue_visits(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from wallet.errors import KeyReused
 from wallet.facts import Account, Candidate, Vehicle
 from wallet.plates import keys_of
-from wallet.store.database import add, insert_new
+from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import accounts, idempotency_keys, plate_keys, vehicles, wallets
 
 
@@ -89,9 +90,12 @@ def unbind(connection: Connection, vehicle_id: str, now: datetime) -> None:
     connection.execute(delete(plate_keys).where(plate_keys.c.vehicle_id == vehicle_id))
 
 
+_VEHICLE = Statement(select(vehicles).where(vehicles.c.id == bindparam("vehicle_id")))
+
+
 def find_vehicle(connection: Connection, vehicle_id: str) -> Vehicle | None:
     """The binding with this id, ended or not."""
-    row = connection.execute(select(vehicles).where(vehicles.c.id == vehicle_id)).one_or_none()
+    row = _VEHICLE.first(connection, vehicle_id=vehicle_id)
     return None if row is None else _vehicle(row)
 
 
@@ -100,8 +104,36 @@ def bound_vehicles(connection: Connection, plates: Iterable[str]) -> dict[str, V
     wanted = list(plates)
     if not wanted:
         return {}
-    query = select(vehicles).where(vehicles.c.plate.in_(wanted), vehicles.c.unbound_at.is_(None))
-    return {row.plate: _vehicle(row) for row in connection.execute(query)}
+    rows = _bound(_variants(len(wanted))).all(connection, **_filled(wanted))
+    return {row.plate: _vehicle(row) for row in rows}
+
+
+def _variants(count: int) -> int:
+    """The next power of two: few statements serve lists of every length."""
+    return 1 << (count - 1).bit_length()
+
+
+def _filled(texts: Sequence[str]) -> dict[str, str]:
+    """A value for each place of a list: what is too many repeats the last."""
+    return {f"text_{place}": texts[min(place, len(texts) - 1)] for place in range(_variants(len(texts)))}
+
+
+@lru_cache(maxsize=16)
+def _bound(count: int) -> Statement:
+    wanted = [bindparam(f"text_{place}", type_=vehicles.c.plate.type) for place in range(count)]
+    return Statement(select(vehicles).where(vehicles.c.plate.in_(wanted), vehicles.c.unbound_at.is_(None)))
+
+
+@lru_cache(maxsize=16)
+def _near(count: int) -> Statement:
+    keys = [bindparam(f"text_{place}", type_=plate_keys.c.plate_key.type) for place in range(count)]
+    return Statement(
+        select(vehicles)
+        .distinct()
+        .join(plate_keys, plate_keys.c.vehicle_id == vehicles.c.id)
+        .where(plate_keys.c.plate_key.in_(keys), vehicles.c.unbound_at.is_(None))
+        .order_by(vehicles.c.plate)
+    )
 
 
 def vehicles_of(connection: Connection, account_id: str) -> list[Vehicle]:
@@ -117,16 +149,13 @@ def candidates_among(connection: Connection, texts: Sequence[str]) -> list[Candi
     """
     if not texts:
         return []
-    exact = bound_vehicles(connection, texts)
+    keys = keys_of(texts[0])
+    near = {row.plate: _vehicle(row) for row in _near(_variants(len(keys))).all(connection, **_filled(keys))}
+    # The first text is one of those near it: alone it needs no look-up of its own.
+    exact = bound_vehicles(connection, texts) if len(texts) > 1 else near
     found = [exact[text] for text in texts if text in exact]
-    near = connection.execute(
-        select(vehicles)
-        .distinct()
-        .join(plate_keys, plate_keys.c.vehicle_id == vehicles.c.id)
-        .where(plate_keys.c.plate_key.in_(keys_of(texts[0])), vehicles.c.unbound_at.is_(None))
-        .order_by(vehicles.c.plate)
-    )
-    found += [_vehicle(row) for row in near if row.plate not in exact]
+    first = {vehicle.plate for vehicle in found}
+    found += [vehicle for plate, vehicle in near.items() if plate not in first]
     return [Candidate(vehicle.plate, vehicle.colour, vehicle.id, vehicle.account_id) for vehicle in found]
 
 

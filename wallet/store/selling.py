@@ -5,12 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, literal_column, select, update
 
-from wallet.facts import Reason, Sale, SaleResult
-from wallet.store.database import insert_new
+from wallet.facts import Reason, Sale, SaleResult, SaleState
 from wallet.store.events import reasons_from_json, reasons_to_json
+from wallet.store.statements import Statement, insert_new
 from wallet.tables import sales
+
+_THIS_SALE = (sales.c.station == bindparam("station"), sales.c.sale_id == bindparam("sale_id"))
+_SALE_HASH = Statement(select(sales.c.body_hash).where(*_THIS_SALE))
+_SALE = Statement(select(sales).where(*_THIS_SALE))
+# Written out, so that the planner sees that the index of waiting sales will do.
+_IS_WAITING = sales.c.state == literal_column("'waiting'")
+_WAITING = Statement(
+    select(sales)
+    .where(sales.c.station == bindparam("station"), sales.c.pump == bindparam("pump"), _IS_WAITING)
+    .order_by(sales.c.started_at, sales.c.sale_id)
+)
+_SETTLE = Statement(
+    update(sales)
+    .where(
+        sales.c.station == bindparam("its_station"), sales.c.sale_id == bindparam("its_sale_id"), _IS_WAITING
+    )
+    .values(
+        {
+            name: bindparam(name, type_=sales.c[name].type)
+            for name in ("state", "visit_id", "captured_fen", "reasons", "settled_at")
+        }
+    )
+)
 
 
 def add_sale(connection: Connection, sale: Sale, body: str, reasons: Sequence[Reason], now: datetime) -> bool:
@@ -39,25 +62,18 @@ def add_sale(connection: Connection, sale: Sale, body: str, reasons: Sequence[Re
 
 def sale_hash(connection: Connection, station: str, sale_id: str) -> str:
     """Hash of the body that came with this sale first."""
-    query = select(sales.c.body_hash).where(sales.c.station == station, sales.c.sale_id == sale_id)
-    return str(connection.execute(query).scalar_one())
+    return str(_SALE_HASH.one(connection, station=station, sale_id=sale_id).body_hash)
 
 
 def find_sale(connection: Connection, station: str, sale_id: str) -> tuple[Sale, SaleResult] | None:
     """The sale and where it stands."""
-    query = select(sales).where(sales.c.station == station, sales.c.sale_id == sale_id)
-    row = connection.execute(query).one_or_none()
+    row = _SALE.first(connection, station=station, sale_id=sale_id)
     return None if row is None else (sale_from(row), result_from(row))
 
 
 def waiting_sales_at(connection: Connection, station: str, pump: str) -> list[Sale]:
     """Sales of a pump that wait for their visit, oldest first."""
-    query = (
-        select(sales)
-        .where(sales.c.station == station, sales.c.pump == pump, sales.c.state == "waiting")
-        .order_by(sales.c.started_at, sales.c.sale_id)
-    )
-    return [sale_from(row) for row in connection.execute(query)]
+    return [sale_from(row) for row in _WAITING.all(connection, station=station, pump=pump)]
 
 
 def overdue_sales(connection: Connection, recorded_before: datetime, most: int) -> Sequence[tuple[str, str]]:
@@ -74,26 +90,26 @@ def overdue_sales(connection: Connection, recorded_before: datetime, most: int) 
 def settle_sale(
     connection: Connection,
     sale: Sale,
-    state: str,
+    state: SaleState,
     visit_id: str | None,
     captured_fen: int,
     reasons: Sequence[Reason],
     now: datetime,
 ) -> SaleResult:
     """Ends the waiting of a sale, once."""
-    changed = connection.execute(
-        update(sales)
-        .where(sales.c.station == sale.station, sales.c.sale_id == sale.sale_id, sales.c.state == "waiting")
-        .values(
-            state=state,
-            visit_id=visit_id,
-            captured_fen=captured_fen,
-            reasons=reasons_to_json(reasons),
-            settled_at=now,
-        )
-        .returning(sales)
-    ).one()
-    return result_from(changed)
+    changed = _SETTLE.run(
+        connection,
+        its_station=sale.station,
+        its_sale_id=sale.sale_id,
+        state=state,
+        visit_id=visit_id,
+        captured_fen=captured_fen,
+        reasons=reasons_to_json(reasons),
+        settled_at=now,
+    )
+    if changed != 1:
+        raise RuntimeError(f"sale {sale.station}/{sale.sale_id} does not wait")
+    return SaleResult(sale.sale_id, sale.station, state, visit_id, captured_fen, tuple(reasons))
 
 
 def sale_from(row: Row[tuple[object, ...]]) -> Sale:
