@@ -1,6 +1,6 @@
 """Make the score's own layers of a trained detector narrower: one class needs fewer channels than eighty.
 
-    python -m models.plate_detector.slim --checkpoint last.pt --data runs/plate_detector/data/data.yaml --out runs/slim
+    python -m models.plate_detector.slim --checkpoint last.pt --data data.yaml --out runs/slim
 
 All other layers stay as they are. The new layers learn to say what the old ones say of the training pictures
 (distillation), so nothing has to be labelled and corners cannot change.
@@ -58,7 +58,9 @@ def narrower(branches: nn.ModuleList, channels: int) -> nn.ModuleList:
     for branch in branches:
         last = nn.Conv2d(channels, 1, 1)
         last.bias.data.copy_(branch[-1].bias.data)
-        made.append(nn.Sequential(Conv(branch[0].conv.in_channels, channels, 3), Conv(channels, channels, 3), last))
+        made.append(
+            nn.Sequential(Conv(branch[0].conv.in_channels, channels, 3), Conv(channels, channels, 3), last)
+        )
     return made
 
 
