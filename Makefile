@@ -63,7 +63,7 @@ torture: .venv/.tested
 runs/starts: | .venv-train/.installed
 	$(TRAIN) models.starts --out $@
 
-## train-detector: data sets, three stages of training and the ONNX file of the plate detector
+## train-detector: data sets, three stages of training, a slimmer score and the ONNX file of the plate detector
 train-detector: runs/starts
 	$(TRAIN) models.plate_detector.dataset --out runs/detector/data
 	$(TRAIN) models.plate_detector.train --data runs/detector/data/data.yaml --out runs/detector/first --start runs/starts/best.pt
@@ -72,7 +72,9 @@ train-detector: runs/starts
 	  --data runs/detector/data2/data.yaml --out runs/detector/second --start runs/detector/first/weights/last.pt
 	$(TRAIN) models.plate_detector.train --config models/plate_detector/config-third.toml \
 	  --data runs/detector/data2/data.yaml --out runs/detector/third --start runs/detector/second/weights/last.pt
-	$(TRAIN) models.plate_detector.export --checkpoint runs/detector/third/weights/last.pt
+	$(TRAIN) models.plate_detector.slim --checkpoint runs/detector/third/weights/last.pt \
+	  --data runs/detector/data2/data.yaml --out runs/detector/slim
+	$(TRAIN) models.plate_detector.export --checkpoint runs/detector/slim/last.pt
 
 ## train-reader: the pool of crops, both stages of the first reader, and their mean
 train-reader: runs/crops
