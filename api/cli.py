@@ -141,6 +141,27 @@ def evaluate(
     raise typer.Exit(run(labels, as_json=json, crops=crops, engine=engine, readers=readers, errors=errors))
 
 
+@app.command("measure-misreads")
+def measure_misreads(
+    data: Annotated[
+        Path | None, typer.Option(help="The data folder; else PLATEPAY_DATA, else ../shared/data.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; else the one the service ships with.")
+    ] = None,
+    passes: Annotated[int | None, typer.Option(min=1, help="How many passes.")] = None,
+    json: JsonOption = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few passes, under 50 s; writes only with --out.")
+    ] = False,
+    engine: EngineOption = "auto",
+) -> None:
+    """Measure how both readers err over simulated passes of labelled stills; keeps no plate."""
+    from api.commands.measure_misreads import measure_misreads as run
+
+    raise typer.Exit(run(data=data, out=out, as_json=json, quick=quick, engine=engine, passes=passes))
+
+
 @app.command()
 def audit(
     json: JsonOption = False,

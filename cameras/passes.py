@@ -7,7 +7,7 @@ stands in for one. Every pass is drawn from its seed.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -31,6 +31,9 @@ MOST_ENLARGED = 1.6
 # How far the plate turns away, as the share by which its far edge shrinks, and how far it leans.
 TURN, LEAN_DEGREES = 0.16, 6.0
 NOISE_FIELDS = 3
+# A hard pass: a plate so wide at both ends, out of focus, in the dark, through a poor encoder.
+HARD_WIDTH, HARD_FOCUS, HARD_GAIN, HARD_NOISE = (34.0, 72.0), (0.6, 2.4), (0.2, 0.7), (4.0, 16.0)
+HARD_BITRATE = 350_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,10 +68,15 @@ class Conditions:
     bitrate: int
 
 
-def simulate_pass(still: Image, plate: Box, seed: int, count: int) -> CameraPass:
-    """A pass of `count` frames. still: (H, W, 3) uint8 BGR; not changed. plate: its box in the still."""
+def simulate_pass(still: Image, plate: Box, seed: int, count: int, *, is_hard: bool = False) -> CameraPass:
+    """A pass of `count` frames. still: (H, W, 3) uint8 BGR; not changed. plate: its box in the still.
+
+    is_hard: far away, blurred or dark, so that the plate can hardly be read.
+    """
     rng = np.random.default_rng(seed)
     conditions = draw_conditions(rng, plate[2] - plate[0])
+    if is_hard:
+        conditions = harder(conditions, rng)
     size = (NOISE_FIELDS, HEIGHT_PX, WIDTH_PX)
     fields = (rng.standard_normal(size, np.float32) * conditions.noise).astype(np.int16)
     matrices = [placed(conditions, plate, t, rng) for t in np.linspace(0.0, 1.0, count)]
@@ -110,6 +118,22 @@ def draw_conditions(rng: Generator, width_px: float) -> Conditions:
         exposure_share=rng.uniform(0.05, 0.3),
         bitrate=int(rng.choice(BITRATES)),
     )
+
+
+def harder(conditions: Conditions, rng: Generator) -> Conditions:
+    """The same pass, made hard to read in one way or several; which ones is drawn."""
+    is_far, is_blurred, is_dark = rng.random(3) < 0.5
+    if is_far or not (is_blurred or is_dark):
+        far, near = sorted(rng.uniform(*HARD_WIDTH, 2))
+        conditions = replace(conditions, start_width=far, end_width=near)
+    if is_blurred:
+        conditions = replace(
+            conditions, focus=(rng.uniform(*HARD_FOCUS), rng.uniform(*HARD_FOCUS)), bitrate=HARD_BITRATE
+        )
+    if is_dark:
+        gain = rng.uniform(*HARD_GAIN)
+        conditions = replace(conditions, gain=(gain, gain), noise=rng.uniform(*HARD_NOISE))
+    return conditions
 
 
 def placed(conditions: Conditions, plate: Box, t: float, rng: Generator) -> Matrix:

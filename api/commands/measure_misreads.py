@@ -1,0 +1,148 @@
+"""`platepay measure-misreads`: how our readers err over whole passes, as a file without any plate."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from api.commands.bench_passes import Still, is_held_out
+from api.commands.evaluate_all import find_data
+from api.commands.failures import CommandError
+from api.commands.misread_passes import Misreads, pass_of
+from vision.backends import load_detector, load_reader, load_second_reader
+from vision.cards import open_weights
+from vision.colour import COLOURS
+from vision.labelled import LabelledPicture, load_image, read_labels
+from vision.plates import is_supported
+
+SEED: Final = 11
+PASSES, QUICK_PASSES = 1500, 24
+MISREADS: Final = Path(__file__).parents[2] / "vision" / "assets" / "misreads.json"
+LARGEST_BYTES: Final = 800_000
+# The file is written again after so many passes: what was measured is not lost.
+WRITTEN_EVERY: Final = 100
+READERS: Final = {"plate_reader": "plate_reader.onnx", "second_reader": "second_reader.onnx"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A labelled set. held_out: only plates no reader was trained on. most: at most so many stills."""
+
+    folder: str
+    held_out: bool = False
+    most: int = 1_000
+
+
+# Sets that may only judge are left out: the file shapes how sure a decision is.
+SOURCES: Final = (
+    Source("dev/passerbyzzz_provinces"),
+    Source("dev/cn_misc"),
+    Source("dev/cn_extra"),
+    Source("dev/shaowenfu_boxes"),
+    Source("dev/casuallyname_test"),
+    Source("dev/ccpd_misc"),
+    Source("train/scenes", held_out=True),
+    Source("train/scenes_near", held_out=True),
+    Source("train/crops", held_out=True, most=200),
+)
+
+
+def measure_misreads(
+    *, data: Path | None, out: Path | None, as_json: bool, quick: bool, engine: str, passes: int | None
+) -> int:
+    """Run the passes and write the file; returns 0. With `quick` nothing is written unless `out` is given."""
+    folder = find_data(data)
+    target = out or (None if quick else MISREADS)
+    count = passes or (QUICK_PASSES if quick else PASSES)
+    detector, first, second = load_detector(engine), load_reader(engine), load_second_reader(engine)
+    weights = {name: open_weights(file).sha256 for name, file in READERS.items()}
+    made_with = f"platepay measure-misreads --passes {count}"
+    misreads = Misreads()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("passes", total=count)
+        for number, (picture, still) in enumerate(shown_stills(folder, count)):
+            kind = picture.plates[0].kind
+            colour = kind if kind in COLOURS else ""
+            misreads.add(pass_of(still, colour, SEED * 100_003 + number, detector, first, second))
+            progress.advance(bar)
+            if target is not None and (number + 1) % WRITTEN_EVERY == 0:
+                write(target, misreads.as_dict(made_with, weights))
+    if not misreads.passes:
+        raise CommandError(f"{folder}: holds none of the labelled sets")
+    content = misreads.as_dict(made_with, weights)
+    if target is not None:
+        write(target, content)
+    tell(content, as_json=as_json)
+    return 0
+
+
+def shown_stills(folder: Path, count: int) -> Iterator[tuple[LabelledPicture, Still]]:
+    """`count` stills of all sets in a seeded order, over and over where there are fewer."""
+    pictures = [picture for source in SOURCES for picture in pictures_of(folder, source)]
+    if not pictures:
+        return
+    rng, shown = np.random.default_rng(SEED), 0
+    while True:
+        before = shown
+        for index in rng.permutation(len(pictures)):
+            if shown == count:
+                return
+            picture = pictures[index]
+            image, plate = load_image(picture.path), picture.plates[0]
+            if image is not None and plate.box is not None:
+                yield picture, Still(picture.path.name, plate.text, image, plate.box)
+                shown += 1
+        if shown == before:
+            return
+
+
+def pictures_of(folder: Path, source: Source) -> list[LabelledPicture]:
+    """The pictures of one set with one plate to be read, a seeded choice of at most so many."""
+    labels = folder / source.folder / "labels.csv"
+    if not labels.is_file():
+        return []
+    pictures = [
+        picture
+        for picture in read_labels(labels)
+        if len(picture.plates) == 1
+        and picture.plates[0].box is not None
+        and is_supported(picture.plates[0].text)
+        and (not source.held_out or is_held_out(picture.plates[0].text))
+    ]
+    order = np.random.default_rng(SEED).permutation(len(pictures))
+    return [pictures[index] for index in sorted(order[: source.most])]
+
+
+def write(target: Path, content: dict[str, Any]) -> None:
+    """The file; raises CommandError where it would be too large to ship."""
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    if len(body.encode()) > LARGEST_BYTES:
+        raise CommandError(f"{target}: would have {len(body.encode())} bytes; give fewer --passes")
+    target.write_text(body + "\n", encoding="utf-8")
+
+
+def tell(content: dict[str, Any], *, as_json: bool) -> None:
+    """What was measured, in short."""
+    sightings = content["sightings"]
+    short = {name: content[name] for name in ("passes", "unread", "other_length", "looks")}
+    short["sure_positions"], short["sure_wrong"] = content["sure_positions"], content["sure_wrong"]
+    short["sightings"] = len(sightings)
+    short["wrong"] = sum(not one["text_is_right"] for one in sightings)
+    for most in (4_000, 20_000):
+        sure = [one for one in sightings if one["wrong_ppm"] <= most]
+        short[f"within_{most}_ppm"] = len(sure)
+        short[f"wrong_within_{most}_ppm"] = sum(not one["text_is_right"] for one in sure)
+    if as_json:
+        sys.stdout.write(json.dumps(short) + "\n")
+        return
+    for name, value in short.items():
+        sys.stdout.write(f"{name.replace('_', ' ')}: {value}\n")
