@@ -146,7 +146,7 @@ def kept_positions(text: str, positions: Sequence[list[list[str | int]]]) -> lis
 def pass_of(
     still: Still, colour: str, seed: int, detector: Detector, first: Reader, second: Reader
 ) -> PlatePass:
-    """One pass through the pipeline as the service runs it; its length and how hard it is come of the seed."""
+    """One pass through the pipeline as the service runs it; how long and how hard comes of the seed."""
     rng = np.random.default_rng([seed, 1])
     frames, is_hard = int(rng.choice(FRAMES)), bool(rng.random() < 1 / HARD_EVERY)
     shown = simulate_pass(still.image, still.plate, seed, max(FRAMES), is_hard=is_hard)
