@@ -238,6 +238,39 @@ def torture(
 
 
 @app.command()
+def simulate(
+    seed: Annotated[int, typer.Option(min=0, help="The same seed plays the same city.")] = 1,
+    only: Annotated[str, typer.Option(help="all, city or forecourt.")] = "all",
+    customers: Annotated[int | None, typer.Option(min=1_000, help="Customers of the city.")] = None,
+    visits: Annotated[int | None, typer.Option(min=1_000, help="Visits of the city to draw.")] = None,
+    misreads: Annotated[
+        Path | None, typer.Option(help="What `measure-misreads` wrote; else the file the service ships with.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, within 50 s.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 and name the bars that are missed.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """A simulated city: how often would the wrong customer pay, and does the forecourt always add up."""
+    from api.commands.simulate import Asked
+    from api.commands.simulate import simulate as run
+
+    raise typer.Exit(
+        run(
+            Asked(
+                seed=seed,
+                only=only,
+                customers=customers,
+                visits=visits,
+                misreads=misreads,
+                quick=quick,
+                check=check,
+                as_json=json,
+            )
+        )
+    )
+
+
+@app.command()
 def migrate(
     grant_to: Annotated[
         str | None, typer.Option(help="A PostgreSQL role that the service shall run as: gets what it needs.")

@@ -1,0 +1,132 @@
+"""`platepay simulate`: a city of a million customers, and years of forecourt, from one seed."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from api.commands.failures import CommandError
+from api.simulation.city import City, missed_bars, times_fewer
+from api.simulation.misreads import load_misreads
+
+CUSTOMERS, QUICK_CUSTOMERS = 1_000_000, 60_000
+VISITS, QUICK_VISITS = 400_000, 14_000
+PIPED_WIDTH: Final = 130
+PARTS: Final = ("all", "city", "forecourt")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks for. None: the usual size, or the quick one."""
+
+    seed: int
+    only: str
+    customers: int | None
+    visits: int | None
+    misreads: Path | None
+    quick: bool
+    check: bool
+    as_json: bool
+
+
+def simulate(asked: Asked) -> int:
+    """Run what was asked for and print; returns 1 where `check` finds a bar missed."""
+    if asked.only not in PARTS:
+        raise CommandError(f"--only {asked.only}: is none of {', '.join(PARTS)}")
+    started = time.monotonic()
+    result: dict[str, Any] = {"seed": asked.seed, "missed": []}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        if asked.only in ("all", "city"):
+            result["city"] = run_city(asked, progress)
+            result["missed"] += missed_bars(result["city"])
+    result["seconds"] = round(time.monotonic() - started, 1)
+    if asked.as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+    else:
+        tell(result)
+    for line in result["missed"] if asked.check else ():
+        sys.stderr.write(f"platepay: {line}\n")
+    return 1 if asked.check and result["missed"] else 0
+
+
+def run_city(asked: Asked, progress: Progress) -> dict[str, Any]:
+    """The statistical city."""
+    misreads = load_misreads(asked.misreads)
+    customers = asked.customers or (QUICK_CUSTOMERS if asked.quick else CUSTOMERS)
+    visits = asked.visits or (QUICK_VISITS if asked.quick else VISITS)
+    bar = progress.add_task("plates", total=None)
+    city = City(customers, misreads, asked.seed, tell=lambda what: progress.update(bar, description=what))
+    progress.update(bar, description="visits", total=visits)
+    return city.run(visits, lambda _, done, total: progress.update(bar, completed=done, total=total))
+
+
+def tell(result: dict[str, Any]) -> None:
+    """For people."""
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+    if "city" in result:
+        tell_city(console, result["city"])
+    for line in result["missed"]:
+        console.print(f"missed: {line}")
+    console.print(f"seed {result['seed']}, {result['seconds']} s")
+
+
+def tell_city(console: Console, city: dict[str, Any]) -> None:
+    """The table of the city."""
+    ours, measured = city["ours"], city["measurement"]
+    title = (
+        f"A city of {city['customers']:,} customers; {city['drawn']:,} visits drawn from "
+        f"{measured['sightings']:,} measured sightings"
+    )
+    table = Table(title=title, title_justify="left")
+    table.add_column("who decides")
+    for heading in ("wrong-customer debits a 100,000 visits", "95 %", "automatic"):
+        table.add_column(heading, justify="right")
+    table.add_row("platepay", *_rates(ours))
+    for name, row in city["baselines"].items():
+        table.add_row(name, *_rates(row))
+    console.print(table)
+    parts = Table(title="By kind of visit (platepay)", title_justify="left")
+    parts.add_column("kind")
+    for heading in ("share of visits", "drawn", "automatic", "wrong debits drawn", "wrong a 100,000 visits"):
+        parts.add_column(heading, justify="right")
+    for name, part in city["parts"].items():
+        parts.add_row(
+            name,
+            f"{part['share']:.3%}",
+            f"{part['drawn']:,}",
+            f"{part['automatic']:.1%}",
+            str(part["wrong_drawn"]),
+            f"{part['wrong_per_100k']:.3f}",
+        )
+    console.print(parts)
+    console.print(
+        f"{times_fewer(city):.1f} times fewer than exact match; review costs "
+        f"{ours['review_fen_a_visit']:.2f} fen a visit"
+    )
+    console.print(
+        "Not automatic: "
+        + ", ".join(f"{code} {share:.2%}" for code, share in city["not_automatic_because"].items())
+        + f", unread {city['unread']:.2%}"
+    )
+    console.print(
+        f"{measured['wrong']} of the measured sightings were wrong, {measured['wrong_that_debited']} of them "
+        f"could debit; so few cannot exclude {measured['bound_per_100k']:.1f} wrong debits a 100,000 visits "
+        "(95 %)"
+    )
+
+
+def _rates(row: dict[str, Any]) -> tuple[str, str, str]:
+    return (
+        f"{row['wrong_per_100k']:.3f}",
+        f"{row['low']:.3f}-{row['high']:.3f}",
+        f"{row['automatic']:.2%}",
+    )

@@ -1,0 +1,1 @@
+"""A simulated city and a simulated forecourt: the real decision and the real wallet, seeded."""

@@ -1,0 +1,235 @@
+"""The statistical city: a million customers, the real decision, and how often the wrong one would pay."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import numpy as np
+
+from api.simulation.baselines import EXACT, Baselines, at_share, per_100k
+from api.simulation.drawing import FIELD_MIX, Drawing, Seen
+from api.simulation.intervals import rate_interval
+from api.simulation.judge import Judge
+from api.simulation.misreads import Misreads
+from api.simulation.strata import HARD_SHARE, Stratum, strata_of, unread_share
+from api.simulation.traffic import CUSTOMERS_SHARE, STATIONS, Car, Traffic
+from wallet.decide import Decision
+from wallet.rules import Rules
+
+BATCH: Final = 1_000
+# The bar: wrong debits a hundred thousand visits, automatic share, and how many times fewer than exact match.
+MOST_WRONG, LEAST_AUTOMATIC, TIMES_FEWER = 1.0, 0.95, 10.0
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the drawn visits. Weights are shares of all visits; wrong: by weight of the visit."""
+
+    visits: float = 0.0
+    customers: float = 0.0
+    automatic: float = 0.0
+    reviews: float = 0.0
+    drawn: int = 0
+    wrong: Counter[float] = field(default_factory=Counter)
+    wrong_of: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    wrong_sightings: set[int] = field(default_factory=set)
+    misread: int = 0
+    misread_as_registered: int = 0
+
+    def add(self, car: Car, decision: Decision, weight: float) -> bool:
+        """Counts a visit; says whether the wrong one would pay."""
+        self.drawn += 1
+        self.visits += weight
+        self.customers += weight * car.is_customer
+        is_auto = decision.outcome == "auto"
+        self.automatic += weight * (is_auto and car.is_customer)
+        self.reviews += weight * (decision.outcome == "review")
+        if decision.outcome != "auto" and car.is_customer:
+            for reason in decision.reasons:
+                self.reasons[reason.code] += weight  # type: ignore[assignment]
+        plate = decision.vehicle.plate if decision.vehicle is not None else None
+        is_wrong = is_auto and not (car.is_customer and plate == car.plate)
+        if is_wrong:
+            self.wrong[weight] += 1
+            self.wrong_of["another customer" if car.is_customer else "stranger"] += 1
+        return is_wrong
+
+
+@dataclass(slots=True)
+class City:
+    """A city with its traffic. Everything comes from the seed."""
+
+    customers: int
+    misreads: Misreads
+    seed: int
+    rules: Rules = field(default_factory=Rules)
+    tell: Callable[[str], None] = lambda _: None
+    traffic: Traffic = field(init=False)
+    judge: Judge = field(init=False)
+    drawing: Drawing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.traffic = Traffic(self.customers, np.random.default_rng([self.seed, 1]), self.tell)
+        self.judge = Judge(self.traffic.register, self.rules)
+        self.drawing = Drawing(self.misreads, Random(f"{self.seed}/drawing"))  # noqa: S311
+
+    def run(self, visits: int, progress: Progress = lambda *_: None) -> dict[str, Any]:
+        """Draws so many visits, decides each, and says what it comes to."""
+        strata = strata_of(self.misreads, visits)
+        tallies = {stratum.name: Tally() for stratum in strata}
+        baselines = Baselines(self.traffic.register)
+        done, total = 0, sum(stratum.drawn for stratum in strata)
+        for stratum in strata:
+            tally = tallies[stratum.name]
+            for start in range(0, stratum.drawn, BATCH):
+                count = min(BATCH, stratum.drawn - start)
+                for car, index, seen in self._batch(stratum, count, baselines):
+                    if tally.add(car, self.judge.decide(seen), stratum.weight):
+                        tally.wrong_sightings.add(index)
+                    if not seen.is_right and stratum.kind is None:
+                        tally.misread += 1
+                        tally.misread_as_registered += (seen.text or "") in self.traffic.register
+                    baselines.watch(seen, stratum.weight, is_customer=car.is_customer)
+                done += count
+                progress("visits", done, total)
+        return self._result(strata, tallies, baselines)
+
+    def _batch(self, stratum: Stratum, count: int, baselines: Baselines) -> Iterator[tuple[Car, int, Seen]]:
+        """Cars with what is seen of them; their neighbours are looked up together."""
+        chance, sightings = self.drawing.random, self.misreads.sightings
+        drawn = []
+        for car in self.traffic.cars(count):
+            place = bisect.bisect(stratum.chances, chance.random() * stratum.chances[-1])
+            index = stratum.sightings[min(place, len(stratum.sightings) - 1)]
+            if stratum.kind is None:
+                seen = self.drawing.measured(car.plate, car.colour, sightings[index])
+            else:
+                seen = self.drawing.field_error(car.plate, car.colour, stratum.kind, sightings[index])
+            drawn.append((car, index, seen))
+        texts = [text for _, _, seen in drawn for text in (seen.text or "", *baselines.texts(seen))]
+        self.traffic.register.look_up([text for text in texts if text])
+        yield from drawn
+
+    def _result(
+        self, strata: list[Stratum], tallies: dict[str, Tally], baselines: Baselines
+    ) -> dict[str, Any]:
+        unread = unread_share(self.misreads)
+        heaviest = max(stratum.weight for stratum in strata)
+        read = sum(tally.customers for tally in tallies.values())
+        # Who is not read is as often a customer as who is, and a person looks.
+        customers = read + unread * CUSTOMERS_SHARE
+        automatic = sum(tally.automatic for tally in tallies.values())
+        reviews = sum(tally.reviews for tally in tallies.values()) + unread
+        wrong: Counter[float] = sum((tally.wrong for tally in tallies.values()), Counter())
+        can_go_wrong = [stratum.weight for stratum in strata if tallies[stratum.name].wrong]
+        estimate, low, high = rate_interval(wrong.items(), max(can_go_wrong, default=_riskiest(strata)))
+        ours = {
+            "wrong_per_100k": per_100k(estimate, customers),
+            "low": per_100k(low, customers),
+            "high": per_100k(high, customers),
+            "wrong_drawn": sum(wrong.values()),
+            "automatic": round(automatic / customers, 5),
+            "review_fen_a_visit": round(reviews * self.rules.review_cost_fen / customers, 3),
+            "double_debits": 0,
+        }
+        return {
+            "seed": self.seed,
+            "customers": len(self.traffic.register),
+            "stations": STATIONS,
+            "drawn": sum(tally.drawn for tally in tallies.values()),
+            "stands_for": round(1 / min(s.weight for s in strata if s.weight)),
+            "customers_share": round(customers / 1.0, 4),
+            "hard_share": HARD_SHARE,
+            "field_mix": dict(FIELD_MIX),
+            "misreads": {"made_with": self.misreads.made_with, "sightings": len(self.misreads.sightings)},
+            "ours": ours,
+            "parts": {name: _part(tally, customers) for name, tally in tallies.items()},
+            "unread": round(unread, 5),
+            "measurement": _measurement(self.misreads, tallies, customers),
+            "not_automatic_because": _reasons(tallies, customers),
+            "baselines": {
+                name: at_share(debits, automatic, customers, heaviest)
+                for name, debits in baselines.debits.items()
+            },
+        }
+
+
+def _riskiest(strata: list[Stratum]) -> float:
+    """The weight of a drawn visit whose text is wrong: only such can debit the wrong one."""
+    return max((s.weight for s in strata if s.name == "wrong" or s.kind is not None), default=0.0)
+
+
+def _part(tally: Tally, customers: float) -> dict[str, Any]:
+    wrong = sum(weight * count for weight, count in tally.wrong.items())
+    return {
+        "share": round(tally.visits, 6),
+        "drawn": tally.drawn,
+        "automatic": round(tally.automatic / tally.customers, 5) if tally.customers else 0.0,
+        "wrong_drawn": sum(tally.wrong.values()),
+        "wrong_per_100k": per_100k(wrong, customers),
+        "wrong_of": dict(tally.wrong_of),
+    }
+
+
+def _measurement(misreads: Misreads, tallies: dict[str, Tally], customers: float) -> dict[str, Any]:
+    """What the number of measured sightings leaves open: the reader may err surely more seldom than was seen.
+
+    Each measured sighting stands for a share of all passes. Of how many are sure and wrong the sample says no
+    more than its 95 % bound; such a sighting debits somebody as often as a wrong text is registered.
+    """
+    measured = sum(not one.hard for one in misreads.sightings)
+    guilty = [
+        index
+        for tally in tallies.values()
+        for index in tally.wrong_sightings
+        if not misreads.sightings[index].is_right
+    ]
+    misread = sum(tally.misread for tally in tallies.values())
+    hits = sum(tally.misread_as_registered for tally in tallies.values()) / max(misread, 1)
+    _, _, high = rate_interval([(1.0, len(set(guilty)))], 1.0)
+    return {
+        "sightings": len(misreads.sightings),
+        "wrong": sum(not one.is_right for one in misreads.sightings),
+        "wrong_that_debited": len(set(guilty)),
+        "misread_hits_a_customer": round(hits, 4),
+        "bound_per_100k": per_100k(high / max(measured, 1) * hits, customers),
+    }
+
+
+def _reasons(tallies: dict[str, Tally], customers: float) -> dict[str, float]:
+    total: Counter[str] = sum((tally.reasons for tally in tallies.values()), Counter())
+    return {code: round(weight / customers, 5) for code, weight in total.most_common()}
+
+
+def missed_bars(result: dict[str, Any]) -> list[str]:
+    """What does not hold, one line each."""
+    ours, exact = result["ours"], result["baselines"][EXACT]
+    missed = []
+    if ours["wrong_per_100k"] > MOST_WRONG:
+        missed.append(
+            f"city: {ours['wrong_per_100k']:.2f} wrong-customer debits a 100,000 visits; "
+            f"the bar is {MOST_WRONG:g}"
+        )
+    if ours["automatic"] < LEAST_AUTOMATIC:
+        missed.append(f"city: {ours['automatic']:.1%} automatic; the bar is {LEAST_AUTOMATIC:.0%}")
+    if times_fewer(result) < TIMES_FEWER:
+        missed.append(
+            f"city: {exact['wrong_per_100k']:.2f} wrong debits a 100,000 visits by exact match are "
+            f"{times_fewer(result):.1f} times ours; the bar is {TIMES_FEWER:g}"
+        )
+    return missed
+
+
+def times_fewer(result: dict[str, Any]) -> float:
+    """How many times fewer wrong debits than exact match; where ours are none, its upper bound stands in."""
+    ours = result["ours"]
+    own = ours["wrong_per_100k"] or ours["high"]
+    return float(result["baselines"][EXACT]["wrong_per_100k"] / own) if own else float("inf")

@@ -1,0 +1,248 @@
+"""What a camera says of a car with a given plate: a measured sighting put onto it, or an error of the field.
+
+Only positions that were unsure or wrong when measured carry over. Where the plate has another character,
+the wrong ones are drawn from what our readers take that character for.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final, Literal
+
+from api.simulation.misreads import Doubt, Measured, Misreads
+from api.simulation.register import PLACES
+from vision.plates import DIGITS
+from wallet.money import MILLION
+
+FieldKind = Literal["province swap", "one character", "plate frame", "dirt"]
+# Shares of all visits, apart from what was measured: assumptions of ours, see docs/simulation.md.
+FIELD_MIX: Final[Mapping[FieldKind, float]] = {
+    "province swap": 0.002,
+    "one character": 0.004,
+    "plate frame": 0.010,
+    "dirt": 0.006,
+}
+# With fewer sightings than this of plates of one length, those of every length are used for it.
+FEWEST: Final = 100
+LEAST_SURE, MOST_SURE = 999_000, 999_990
+DIRTY_POSITIONS, FRAMED_POSITIONS = 2, 2
+# How sure a wrong look is where no wrong position was measured.
+UNMEASURED_WRONG: Final = (300_000, 900_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A sighting and what is true of its car. looks: the texts of single looks with their confidence."""
+
+    plate: str
+    text: str | None
+    colour: str
+    wrong_ppm: int
+    positions: tuple[tuple[tuple[str, int], ...], ...]
+    looks: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the text is the plate."""
+        return self.text == self.plate
+
+
+@dataclass(slots=True)
+class Drawing:
+    """Draws sightings. random: where all chance comes from."""
+
+    misreads: Misreads
+    random: Random
+    _wrong: list[tuple[Doubt, int]] = field(init=False)
+    _any: list[tuple[Doubt, int]] = field(init=False)
+    _dim: list[tuple[Doubt, int]] = field(init=False)
+    _tables: dict[tuple[str, str], tuple[str, list[float]]] = field(default_factory=dict)
+    _slip: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        doubts = [
+            (doubt, one.wrong_ppm)
+            for one in self.misreads.sightings
+            for doubt in one.positions
+            if doubt is not None and doubt.choices
+        ]
+        self._any = doubts
+        self._wrong = [pair for pair in doubts if not pair[0].is_right]
+        by_top = sorted(doubts, key=lambda pair: pair[0].choices[0][1])
+        self._dim = by_top[: max(1, len(by_top) // 2)]
+        self._slip = self._slips()
+
+    def measured(self, plate: str, colour: str, sighting: Measured) -> Seen:
+        """A measured sighting put onto this plate."""
+        doubts: list[Doubt | None] = [None] * len(plate)
+        for place, doubt in enumerate(sighting.positions):
+            if doubt is not None:
+                doubts[min(place, len(plate) - 1)] = doubt
+        return self._seen(plate, colour, doubts, sighting.wrong_ppm, sighting.looks)
+
+    def field_error(self, plate: str, colour: str, kind: FieldKind, base: Measured) -> Seen:
+        """An error of the field on top of a measured sighting, as sure as measured errors are."""
+        doubts: list[Doubt | None] = [None] * len(plate)
+        pool, places = self._field_places(kind, len(plate))
+        wrong_ppm = base.wrong_ppm
+        for place in places:
+            doubt, seen_wrong_ppm = self.random.choice(pool)
+            doubts[place] = doubt
+            wrong_ppm = max(wrong_ppm, seen_wrong_ppm)
+        return self._seen(plate, colour, doubts, wrong_ppm, base.looks)
+
+    def _field_places(self, kind: FieldKind, length: int) -> tuple[list[tuple[Doubt, int]], Sequence[int]]:
+        chance = self.random
+        match kind:
+            case "province swap":
+                return self._wrong or self._any, (0,)
+            case "one character":
+                return self._wrong or self._any, (chance.randrange(1, length),)
+            case "plate frame":
+                # A frame hides the feet of neighbours, oftenest at the ends.
+                first = chance.choice((0, length - FRAMED_POSITIONS))
+                return self._any, range(first, first + FRAMED_POSITIONS)
+            case "dirt":
+                return self._dim or self._any, chance.sample(
+                    range(length), chance.randint(1, DIRTY_POSITIONS)
+                )
+
+    def _seen(
+        self, plate: str, colour: str, doubts: Sequence[Doubt | None], wrong_ppm: int, looks: int
+    ) -> Seen:
+        choices = [
+            None if doubt is None else self.choices_for(plate, place, doubt)
+            for place, doubt in enumerate(doubts)
+        ]
+        sure = self._sure_ppm(choices, wrong_ppm)
+        positions = tuple(
+            ((own, sure),) if listed is None else listed for own, listed in zip(plate, choices, strict=True)
+        )
+        return Seen(
+            plate=plate,
+            text="".join(position[0][0] for position in positions),
+            colour=self._colour(colour),
+            wrong_ppm=wrong_ppm,
+            positions=positions,
+            looks=tuple(self._look(plate, choices) for _ in range(looks)),
+        )
+
+    def choices_for(self, plate: str, place: int, doubt: Doubt) -> tuple[tuple[str, int], ...]:
+        """What is listed at a place of this plate where this doubt was measured."""
+        own = plate[place]
+        if own == doubt.true:
+            return doubt.choices
+        used = {own}
+        listed = []
+        for character, ppm in doubt.choices:
+            if character == doubt.true:
+                listed.append((own, ppm))
+                continue
+            other = self.misread(own, plate, place, used)
+            if other is not None:
+                used.add(other)
+                listed.append((other, ppm))
+        return tuple(listed) or ((own, LEAST_SURE),)
+
+    def misread(self, own: str, plate: str, place: int, used: set[str]) -> str | None:
+        """What this character is taken for here, as often as was measured; None where all are used."""
+        allowed = allowed_at(plate, place)
+        characters, ends = self._table(own, allowed)
+        for _ in range(4):
+            found = characters[bisect.bisect(ends, self.random.random() * ends[-1])]
+            if found not in used:
+                return found
+        left = [c for c in characters if c not in used]
+        return self.random.choice(left) if left else None
+
+    def _table(self, own: str, allowed: str) -> tuple[str, list[float]]:
+        """Other characters with the running sum of their counts; every one allowed where none was seen."""
+        key = (own, allowed)
+        if key not in self._tables:
+            row = self.misreads.confusion.get(own, {})
+            counts = {c: row.get(c, 0) for c in allowed if c != own and row.get(c, 0) > 0}
+            counts = counts or {c: 1 for c in allowed if c != own}
+            self._tables[key] = ("".join(counts), list(itertools.accumulate(map(float, counts.values()))))
+        return self._tables[key]
+
+    @staticmethod
+    def _sure_ppm(choices: Sequence[tuple[tuple[str, int], ...] | None], wrong_ppm: int) -> int:
+        """What each sure position says, so that all together come near what the sighting says."""
+        tops = [listed[0][1] / MILLION for listed in choices if listed is not None]
+        sure = len(choices) - len(tops)
+        if not sure:
+            return MOST_SURE
+        whole = (MILLION - wrong_ppm) / MILLION / max(math.prod(tops), 1e-6)
+        each: float = max(whole, 1e-6) ** (1 / sure)
+        return min(MOST_SURE, max(LEAST_SURE, round(each * MILLION)))
+
+    def _colour(self, colour: str) -> str:
+        """The ground as it is seen."""
+        row = self.misreads.colours.get(colour)
+        if not row:
+            return colour
+        return str(self.random.choices(list(row), list(row.values()))[0])
+
+    # Single looks ------------------------------------------------------------------------------------------
+
+    def _slips(self) -> dict[str, float]:
+        """How often a single look errs on a character whose whole sighting is sure.
+
+        Errors of single looks at doubtful positions are drawn from what the position lists; what the measured
+        confusion has beyond those is left for the sure ones.
+        """
+        places = sum(len(one.positions) for one in self.misreads.sightings)
+        doubtful = sum(1 - _chance_of(doubt) for doubt, _ in self._any)
+        errors = {}
+        for true, row in self.misreads.confusion.items():
+            count = sum(row.values())
+            errors[true] = 1 - row.get(true, 0) / count if count else 0.0
+        mean = sum(errors.values()) / max(len(errors), 1)
+        scale = max(0.0, 1 - doubtful / max(places, 1) / mean) if mean > 0 else 0.0
+        return {true: error * scale for true, error in errors.items()}
+
+    def _look(self, plate: str, choices: Sequence[tuple[tuple[str, int], ...] | None]) -> tuple[str, float]:
+        chance = self.random
+        confidence = 1.0
+        text = []
+        for place, (own, listed) in enumerate(zip(plate, choices, strict=True)):
+            character, ppm = own, MOST_SURE
+            if listed is not None:
+                character, ppm = self._drawn(listed)
+            elif chance.random() < self._slip.get(own, 0.0):
+                character = self.misread(own, plate, place, {own}) or own
+                ppm = (
+                    chance.choice(self._wrong)[0].choices[0][1]
+                    if self._wrong
+                    else chance.randint(*UNMEASURED_WRONG)
+                )
+            text.append(character)
+            confidence *= ppm / MILLION
+        return "".join(text), confidence
+
+    def _drawn(self, listed: tuple[tuple[str, int], ...]) -> tuple[str, int]:
+        """One of the listed characters, as likely as it is said to be."""
+        left = self.random.random() * sum(ppm for _, ppm in listed)
+        for character, ppm in listed:
+            left -= ppm
+            if left <= 0:
+                return character, ppm
+        return listed[0]
+
+
+def _chance_of(doubt: Doubt) -> float:
+    """How likely the listed characters make the true one."""
+    total = sum(ppm for _, ppm in doubt.choices)
+    return dict(doubt.choices).get(doubt.true, 0) / total if total else 0.0
+
+
+def allowed_at(plate: str, place: int) -> str:
+    """Characters that may stand there on a plate of this length: the readers know the grammar."""
+    if len(plate) == len(PLACES) and place >= len(PLACES) - 4 and plate[2] not in DIGITS:
+        return DIGITS
+    return PLACES[place]
