@@ -6,7 +6,7 @@ A rejection is an answer too: its code is stable, and it is stored like any othe
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from wallet.ledger import Part
 
@@ -107,12 +107,51 @@ class Declined:
     adjustment_id: str
 
 
-Answer = Rejected | Charged | Refunded | Reversed | Granted | Voided | Proposed | Adjusted | Declined
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """An answer about a review item was taken.
 
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind
-    for kind in (Rejected, Charged, Refunded, Reversed, Granted, Voided, Proposed, Adjusted, Declined)
-}
+    state: closed; waiting (a second person must answer); disputed (a further person must); or known (it was a
+    known case: is_right says whether the answer was). ended_as: how the item ended, None while it is open.
+    """
+
+    review_id: str
+    action: str
+    state: str
+    ended_as: str | None = None
+    plate: str | None = None
+    account_id: str | None = None
+    visit_id: str | None = None
+    sale_id: str | None = None
+    refund_id: str | None = None
+    hold_fen: int = 0
+    moved_fen: int = 0
+    is_right: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A known case stands in the queue."""
+
+    case_id: str
+    sighting_id: str
+
+
+Answer = (
+    Rejected
+    | Charged
+    | Refunded
+    | Reversed
+    | Granted
+    | Voided
+    | Proposed
+    | Adjusted
+    | Declined
+    | Reviewed
+    | Planted
+)
+
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Answer)}
 
 
 def to_json(answer: Answer) -> dict[str, Any]:

@@ -69,7 +69,7 @@ visits = Table(
     time_column("left_at", nullable=True),
     time_column("settled_at", nullable=True),
     time_column("recorded_at"),
-    id_column("first_sighting_id", nullable=False, unique=True),
+    id_column("first_sighting_id", nullable=False),
     id_column("last_sighting_id", nullable=False),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
     ForeignKeyConstraint(["vehicle_id"], ["vehicles.id"]),
@@ -81,6 +81,14 @@ visits = Table(
         "(state = 'open') = (ended_by IS NULL) AND (state = 'open') = (settled_at IS NULL)"
         " AND (state = 'captured') = (ended_by IS NOT NULL AND ended_by = 'captured')",
         name="end_fits_state",
+    ),
+    # A sighting opens one visit. Where its hold was released, a person may open another for the same stay.
+    Index(
+        "uq_visits_first_sighting",
+        "first_sighting_id",
+        unique=True,
+        sqlite_where=text("state <> 'voided'"),
+        postgresql_where=text("state <> 'voided'"),
     ),
     # A vehicle that stands here and was not seen leaving has one visit, so one hold.
     Index(

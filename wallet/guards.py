@@ -33,6 +33,11 @@ FACTS = (
     "blocks",
     "seals",
     "audit_proofs",
+    "review_answers",
+    "review_ends",
+    "corrections",
+    "known_cases",
+    "known_case_answers",
 )
 KEPT = ("accounts", "wallets", "vehicles", "visits", "holds", "sales", "recharge_orders", "reviews")
 
@@ -81,7 +86,7 @@ GUARDS: tuple[Guard, ...] = (
         "sales_settle_once",
         "sales",
         "UPDATE",
-        "OLD.state <> 'waiting'",
+        "OLD.state NOT IN ('waiting', 'review') OR (OLD.state = 'review' AND NEW.state <> 'captured')",
         "a sale that is settled stays settled",
     ),
     Guard(
@@ -90,6 +95,13 @@ GUARDS: tuple[Guard, ...] = (
         "UPDATE",
         _changed("station", "sale_id", "pump", "litres_ml", "unit_price_fen", "amount_fen", "body_hash"),
         "a sale keeps its facts",
+    ),
+    Guard(
+        "reviews_close_once",
+        "reviews",
+        "UPDATE",
+        "OLD.state <> 'open' OR " + _changed("id", "kind", "subject", "amount_fen", "created_at"),
+        "a review item is closed once and keeps its facts",
     ),
     Guard(
         "wallets_version_grows", "wallets", "UPDATE", "NEW.version < OLD.version", "a wallet never goes back"

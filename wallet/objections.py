@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from wallet import corrections
 from wallet.decide import Likely
 from wallet.facts import Reason, SightingFact, Visit
 from wallet.rules import Rules
@@ -30,7 +31,7 @@ class Case:
 
 Objection = Callable[[Case], Sequence[Reason]]
 
-OBJECTIONS: tuple[Objection, ...] = ()
+OBJECTIONS: tuple[Objection, ...] = (corrections.objections,)
 
 
 def objections_to(case: Case) -> tuple[Reason, ...]:

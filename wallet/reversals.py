@@ -29,7 +29,7 @@ def reverse(connection: Connection, command: Command, transfer_id: str, reason: 
             raise TransferUnknown(transfer_id)
         match transfer.kind:
             case "capture" | "charge":
-                return _reverse_debit(connection, command, transfer, reason)
+                return reverse_debit(connection, command, _debit_of(connection, transfer), reason)
             case "bonus" | "adjustment":
                 return _reverse_credit(connection, command, transfer)
             case kind:
@@ -38,18 +38,16 @@ def reverse(connection: Connection, command: Command, transfer_id: str, reason: 
     return once(connection, command, work)
 
 
-def _already(transfer: TransferRow) -> Rejected:
-    return Rejected("already_reversed", f"Transfer {transfer.id} was taken back before.")
+def _already(name: str) -> Rejected:
+    return Rejected("already_reversed", f"Transfer {name} was taken back before.")
 
 
-def _reverse_debit(
-    connection: Connection, command: Command, transfer: TransferRow, reason: str
-) -> Reversed | Rejected:
-    taken = _debit_of(connection, transfer)
+def reverse_debit(connection: Connection, command: Command, taken: Debit, reason: str) -> Reversed | Rejected:
+    """Gives back all that is left of what was taken, once, in the transaction that is open."""
     balances.lock_wallet(connection, taken.account_id)
     before = debits.given_back(connection, taken)
     if before.is_reversed:
-        return _already(transfer)
+        return _already(taken.name)
     left_fen = taken.amount_fen - before.refunded_fen
     if left_fen == 0:
         return Rejected("nothing_left", "All of it was refunded before.")
@@ -91,7 +89,7 @@ def _reverse_credit(connection: Connection, command: Command, transfer: Transfer
         raise RuntimeError(f"transfer {transfer.id} touches no wallet")
     wallet = balances.lock_wallet(connection, transfer.account_id)
     if balances.is_reversed(connection, transfer.id):
-        return _already(transfer)
+        return _already(transfer.id)
     name = f"reversal:{transfer.name}"
     fen, part = transfer.amount_fen, transfer.part
     if transfer.is_incoming:

@@ -22,6 +22,11 @@ class Rules:
     leave_grace_s: how long a sale may come after its car has left.
     sale_grace_s: how long a sale waits for its sighting before a person looks.
     longest_stay_s: after this a hold is released, whether the car was seen leaving or not.
+    two_person_fen: above this two different people must agree about a review item.
+    review_due_sighting_s, review_due_sale_s, review_due_s: how long a review item may wait: a car that stands
+    at a pump, a sale that nobody has paid, anything else.
+    confirmations_needed: so many confirmed readings make a corrected one trusted again.
+    known_case_s: how long a known case stays in the queue of those who have not answered it.
     """
 
     hold_fen: int = 40_000
@@ -36,6 +41,12 @@ class Rules:
     leave_grace_s: int = 300
     sale_grace_s: int = 300
     longest_stay_s: int = 7_200
+    two_person_fen: int = 50_000
+    review_due_sighting_s: int = 120
+    review_due_sale_s: int = 1_800
+    review_due_s: int = 14_400
+    confirmations_needed: int = 3
+    known_case_s: int = 86_400
     smallest_recharge_fen: int = 1
     largest_recharge_fen: int = 500_000
 

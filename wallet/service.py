@@ -35,7 +35,9 @@ from wallet.facts import (
 from wallet.once import write_named
 from wallet.plates import Positions, likely_strings
 from wallet.proving import Proving
+from wallet.reviewing import Reviewing
 from wallet.rules import Rules
+from wallet.sighting_checks import check_sighting
 from wallet.store import balances, database, events, forecourt, matchlog, orders, selling
 from wallet.store import people as people_rows
 from wallet.store.clock import database_time
@@ -85,6 +87,7 @@ class Wallet:
         self.access = Access(store, new_id)
         self.commands = Commands(store, new_id)
         self.proving = Proving(store, new_id)
+        self.reviewing = Reviewing(store, rules, new_id)
         self._new_id = new_id
 
     @property
@@ -185,7 +188,7 @@ class Wallet:
 
     def arrive(self, sighting: SightingFact, posterior: Posterior, now: datetime) -> Arrival:
         """Decides about a sighting once: its match, and visit and hold where the car is surely known."""
-        visits.check_sighting(sighting, posterior)
+        check_sighting(sighting, posterior)
         return write_named(
             self.store,
             lambda tx: visits.arrive(tx, sighting, posterior, self.rules, self._new_id, now),

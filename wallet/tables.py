@@ -34,6 +34,7 @@ from wallet.command_tables import (
 )
 from wallet.door_tables import camera_status, devices, evidence_looks, nonces, operators, sessions
 from wallet.forecourt_tables import departures, holds, matches, pumps, sales, sightings, visits
+from wallet.review_tables import corrections, known_case_answers, known_cases, review_answers, review_ends
 
 __all__ = [
     "accounts",
@@ -47,12 +48,15 @@ __all__ = [
     "charges",
     "commands",
     "consumed_events",
+    "corrections",
     "departures",
     "devices",
     "evidence_looks",
     "holds",
     "idempotency_keys",
     "key_conflicts",
+    "known_case_answers",
+    "known_cases",
     "ledger_accounts",
     "matches",
     "metadata",
@@ -63,6 +67,8 @@ __all__ = [
     "pumps",
     "recharge_orders",
     "refunds",
+    "review_answers",
+    "review_ends",
     "reviews",
     "sales",
     "seals",
@@ -317,10 +323,21 @@ reviews = Table(
         "cars_at_one_pump",
         "amount_above_hold",
         "payment_refused",
+        "wrong_debit",
     ),
     one_of("state", "open", "closed"),
     CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="open_is_not_closed"),
     Index("ix_reviews_state_created_at_id", "state", "created_at", "id"),
+    # The queue is merged from the kinds, each by its age: what is due when follows from both.
+    Index(
+        "ix_reviews_open_kind",
+        "kind",
+        "created_at",
+        "id",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("ix_reviews_station_sale_id", "station", "sale_id"),
 )
 
 outbox = Table(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +9,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from wallet import decide
+from wallet.charges import insufficient
+from wallet.command_facts import Rejected
 from wallet.errors import InvalidFact, KeyReused, SightingUnknown
-from wallet.facts import COLOURS, Arrival, Match, Posterior, Reason, Review, SightingFact, Vehicle, Visit
+from wallet.facts import Arrival, Match, Posterior, Reason, Review, SightingFact, Vehicle, Visit
 from wallet.fingerprint import body_hash
 from wallet.ledger import Wallet, reserve
 from wallet.money import MILLION
@@ -19,53 +20,8 @@ from wallet.objections import Case, objections_to
 from wallet.rules import Rules
 from wallet.sales import NewId, settle_found, void
 from wallet.stays import Found, stay_of, visit_for_sale
-from wallet.store import balances, events, forecourt, people, selling
+from wallet.store import balances, events, forecourt, people, reviewing, selling
 from wallet.store.balances import Hold
-from wallet.wording import check_name, check_text, check_whole
-
-_LONGEST_PLATE = 12
-
-
-def check_sighting(sighting: SightingFact, posterior: Posterior) -> None:
-    """Raises InvalidFact where the message contradicts itself."""
-    check_text("sighting_id", sighting.sighting_id)
-    check_name("station", sighting.station)
-    check_text("camera", sighting.camera)
-    for what, text, longest in (
-        ("pump", sighting.pump, 64),
-        ("text", sighting.text, _LONGEST_PLATE),
-        ("evidence_frame", sighting.evidence_frame, 64),
-        ("evidence_crop", sighting.evidence_crop, 64),
-        ("detector_model", sighting.detector_model, 64),
-        ("reader_model", sighting.reader_model, 64),
-    ):
-        if text is not None:
-            check_text(what, text, longest)
-    if sighting.colour not in COLOURS:
-        raise InvalidFact("colour", repr(sighting.colour), f"must be one of {', '.join(COLOURS)}")
-    if sighting.last_seen_at < sighting.first_seen_at:
-        raise InvalidFact(
-            "last_seen_at", sighting.last_seen_at.isoformat(), "must not be before first_seen_at"
-        )
-    check_whole("looks", sighting.looks, 0, MILLION)
-    check_whole("wrong_ppm", sighting.wrong_ppm, 0, MILLION)
-    for char, ppm in itertools.chain.from_iterable(sighting.positions):
-        check_text("position", char, 4)
-        check_whole("position", ppm, 0, MILLION)
-    check_posterior(posterior)
-
-
-def check_posterior(posterior: Posterior) -> None:
-    """Raises InvalidFact for chances that are none."""
-    chances = [posterior.none_ppm]
-    for plate, ppm in posterior.candidates:
-        check_text("candidate", plate, _LONGEST_PLATE)
-        chances.append(ppm)
-    for ppm in chances:
-        check_whole("posterior", ppm, 0, MILLION)
-    # Each chance was rounded on its own: together they may be one ppm each above certainty.
-    if sum(chances) > MILLION + len(chances):
-        raise InvalidFact("posterior", str(sum(chances)), f"must not add up to more than {MILLION} ppm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +269,54 @@ def _settle_waiting(setting: _Setting, visit_id: str) -> None:
             settle_found(connection, sale, whose.visit, setting.new_id, setting.now)
 
 
+def take_in(
+    connection: Connection,
+    sighting: SightingFact,
+    vehicle: Vehicle,
+    rules: Rules,
+    new_id: NewId,
+    now: datetime,
+    *,
+    sale_fen: int | None = None,
+    left_at: datetime | None = None,
+) -> Visit | Rejected:
+    """What is done with a car that is surely this vehicle: it joins its stay, or a visit with a hold opens.
+
+    For a person who has said so; the pump is locked. sale_fen: a sale that is known already: no more is held.
+    left_at: when the car left. Rejected: insufficient_balance, sighting_has_visit, stay_has_paid.
+    """
+    posterior = Posterior(((vehicle.plate, MILLION),), 0)
+    setting = _Setting(connection, sighting, posterior, rules, new_id, now)
+    wallet = balances.lock_wallet(connection, vehicle.account_id)
+    known = forecourt.recent_visits(connection, vehicle.id, sighting.station)
+    stay = stay_of(sighting, known, rules)
+    if stay is not None:
+        if sale_fen is not None and stay.state != "open":
+            return Rejected(
+                "stay_has_paid", f"The stay of {vehicle.plate} has paid for another sale already."
+            )
+        _join(setting, stay, newest=stay.id == known[0].id)
+        visit_id = stay.id
+    else:
+        if forecourt.has_opened_visit(connection, sighting.sighting_id):
+            return Rejected("sighting_has_visit", "A visit of another vehicle was opened for this sighting.")
+        wallet = _end_overstays(setting, known, wallet)
+        least_fen, hold_fen = rules.minimum_hold_fen, decide.hold_for(wallet.available_fen, rules)
+        if sale_fen is not None:
+            least_fen, hold_fen = 1, min(sale_fen, wallet.available_fen)
+        if hold_fen < least_fen:
+            return insufficient(wallet, least_fen)
+        visit_id = _open(setting, vehicle, known, wallet, hold_fen)
+        if left_at is not None:
+            forecourt.change_visit(connection, visit_id, left_at=left_at)
+    if sale_fen is None:
+        _settle_waiting(setting, visit_id)
+    visit = forecourt.find_visit(connection, visit_id)
+    if visit is None:
+        raise RuntimeError(f"visit {visit_id} vanished")
+    return visit
+
+
 def depart(connection: Connection, sighting_id: str, left_at: datetime, now: datetime) -> Visit | None:
     """The visit of a car that has left the picture, or None where it had none.
 
@@ -328,12 +332,12 @@ def depart(connection: Connection, sighting_id: str, left_at: datetime, now: dat
     if not is_new and forecourt.departure_of(connection, sighting_id) != left_at:
         raise KeyReused("departure", sighting_id, body_hash(left_at))
     match = forecourt.find_match(connection, sighting_id)
-    if match is None or match.visit_id is None or match.account_id is None:
-        return None
-    balances.lock_wallet(connection, match.account_id)
-    visit = forecourt.find_visit(connection, match.visit_id)
+    visit_id = match.visit_id if match else None
+    visit_id = visit_id or reviewing.visit_given_by_person(connection, sighting_id)
+    visit = forecourt.find_visit(connection, visit_id) if visit_id else None
     if visit is None:
-        raise RuntimeError(f"sighting {sighting_id} names a visit that is not there")
+        return None
+    balances.lock_wallet(connection, visit.account_id)
     if not is_new or visit.last_sighting_id != sighting_id:
         return visit
     forecourt.change_visit(connection, visit.id, left_at=left_at)

@@ -61,13 +61,13 @@ def list_reviews(
             query = query.where(column == wanted)
     if before is not None:
         query = query.where(reviews.c.id < before)
-    return [_review(row) for row in connection.execute(query)]
+    return [review_from(row) for row in connection.execute(query)]
 
 
 def find_review(connection: Connection, review_id: str) -> Review | None:
     """The item with this id."""
     row = connection.execute(select(reviews).where(reviews.c.id == review_id)).one_or_none()
-    return None if row is None else _review(row)
+    return None if row is None else review_from(row)
 
 
 def reasons_to_json(reasons: Sequence[Reason]) -> list[dict[str, str]]:
@@ -80,7 +80,8 @@ def reasons_from_json(stored: Any) -> tuple[Reason, ...]:
     return tuple(Reason(str(item["code"]), str(item["text"])) for item in stored)
 
 
-def _review(row: Row[tuple[object, ...]]) -> Review:
+def review_from(row: Row[tuple[object, ...]]) -> Review:
+    """A row of reviews as a value."""
     return Review(
         id=row.id,
         kind=row.kind,

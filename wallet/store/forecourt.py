@@ -257,6 +257,12 @@ _OPEN_VISITS = Statement(
 )
 
 
+def has_opened_visit(connection: Connection, sighting_id: str) -> bool:
+    """Whether a visit that was not voided began with this sighting."""
+    query = select(visits.c.id).where(visits.c.first_sighting_id == sighting_id, visits.c.state != "voided")
+    return connection.execute(query).one_or_none() is not None
+
+
 def open_visits_at(connection: Connection, station: str, pump: str) -> list[Visit]:
     """Open visits at a pump, oldest first."""
     return [visit_from(row) for row in _OPEN_VISITS.all(connection, station=station, pump=pump)]

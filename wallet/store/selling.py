@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, literal_column, select, updat
 from wallet.facts import Reason, Sale, SaleResult, SaleState
 from wallet.store.events import reasons_from_json, reasons_to_json
 from wallet.store.statements import Statement, insert_new
-from wallet.tables import sales
+from wallet.tables import reviews, sales
 
 _THIS_SALE = (sales.c.station == bindparam("station"), sales.c.sale_id == bindparam("sale_id"))
 _SALE_HASH = Statement(select(sales.c.body_hash).where(*_THIS_SALE))
@@ -22,18 +22,14 @@ _WAITING = Statement(
     .where(sales.c.station == bindparam("station"), sales.c.pump == bindparam("pump"), _IS_WAITING)
     .order_by(sales.c.started_at, sales.c.sale_id)
 )
-_SETTLE = Statement(
-    update(sales)
-    .where(
-        sales.c.station == bindparam("its_station"), sales.c.sale_id == bindparam("its_sale_id"), _IS_WAITING
-    )
-    .values(
-        {
-            name: bindparam(name, type_=sales.c[name].type)
-            for name in ("state", "visit_id", "captured_fen", "reasons", "settled_at")
-        }
-    )
-)
+_SETTLED = {
+    name: bindparam(name, type_=sales.c[name].type)
+    for name in ("state", "visit_id", "captured_fen", "reasons", "settled_at")
+}
+_ITS_SALE = (sales.c.station == bindparam("its_station"), sales.c.sale_id == bindparam("its_sale_id"))
+_SETTLE = Statement(update(sales).where(*_ITS_SALE, _IS_WAITING).values(_SETTLED))
+_NOT_SETTLED = _IS_WAITING | (sales.c.state == literal_column("'review'"))
+_CAPTURE = Statement(update(sales).where(*_ITS_SALE, _NOT_SETTLED).values(_SETTLED))
 
 
 def add_sale(connection: Connection, sale: Sale, body: str, reasons: Sequence[Reason], now: datetime) -> bool:
@@ -76,6 +72,22 @@ def waiting_sales_at(connection: Connection, station: str, pump: str) -> list[Sa
     return [sale_from(row) for row in _WAITING.all(connection, station=station, pump=pump)]
 
 
+def sales_for_a_person(connection: Connection, station: str, pump: str) -> list[tuple[Sale, str]]:
+    """(sale, kind of its open review item) of a pump, oldest first: no money was taken for them yet."""
+    query = (
+        select(sales, reviews.c.kind)
+        .join(reviews, (reviews.c.station == sales.c.station) & (reviews.c.sale_id == sales.c.sale_id))
+        .where(
+            reviews.c.state == "open",
+            reviews.c.station == station,
+            sales.c.pump == pump,
+            sales.c.state == "review",
+        )
+        .order_by(sales.c.started_at, sales.c.sale_id)
+    )
+    return [(sale_from(row), row.kind) for row in connection.execute(query)]
+
+
 def overdue_sales(connection: Connection, recorded_before: datetime, most: int) -> Sequence[tuple[str, str]]:
     """(station, sale id) of sales that have waited since before this time."""
     query = (
@@ -96,8 +108,9 @@ def settle_sale(
     reasons: Sequence[Reason],
     now: datetime,
 ) -> SaleResult:
-    """Ends the waiting of a sale, once."""
-    changed = _SETTLE.run(
+    """Ends the waiting of a sale, once; one that was sent to a person can still be captured."""
+    settling = _CAPTURE if state == "captured" else _SETTLE
+    changed = settling.run(
         connection,
         its_station=sale.station,
         its_sale_id=sale.sale_id,
@@ -108,7 +121,7 @@ def settle_sale(
         settled_at=now,
     )
     if changed != 1:
-        raise RuntimeError(f"sale {sale.station}/{sale.sale_id} does not wait")
+        raise RuntimeError(f"sale {sale.station}/{sale.sale_id} is settled already")
     return SaleResult(sale.sale_id, sale.station, state, visit_id, captured_fen, tuple(reasons))
 
 
