@@ -14,12 +14,13 @@ from wallet import chain
 from wallet.audit_commands import COMMANDS
 from wallet.audit_forecourt import FORECOURT
 from wallet.audit_ledger import LEDGER, RECHARGE
+from wallet.audit_reviews import REVIEWS
 from wallet.audit_sql import Proof, statement
 from wallet.chain import GENESIS, Block, Seal
 from wallet.facts import AuditCheck, AuditReport
 from wallet.store import sealing, touched
 
-PROOFS: tuple[Proof, ...] = LEDGER + FORECOURT + RECHARGE + COMMANDS
+PROOFS: tuple[Proof, ...] = LEDGER + FORECOURT + RECHARGE + COMMANDS + REVIEWS
 CHAIN = "chain_is_unbroken"
 
 # A service's clock may differ from the database's, and a visit lasts hours: an incremental audit begins so

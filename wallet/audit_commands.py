@@ -121,6 +121,10 @@ COMMANDS: tuple[Proof, ...] = (
                 WHERE x.adjustment_id = c.answer ->> 'adjustment_id' AND x.decided_by = c.actor)
             WHEN 'void' THEN EXISTS (SELECT 1 FROM visits x
                 WHERE x.id = c.answer ->> 'visit_id' AND x.state = 'voided')
+            WHEN 'review' THEN EXISTS (SELECT 1 FROM review_answers x
+                WHERE x.review_id = c.answer ->> 'review_id' AND x.answered_by = c.actor)
+                OR EXISTS (SELECT 1 FROM known_case_answers x
+                WHERE x.case_id = c.answer ->> 'review_id' AND x.answered_by = c.actor)
             ELSE 1 = 1 END
         ORDER BY c.id
         """,
@@ -137,7 +141,7 @@ COMMANDS: tuple[Proof, ...] = (
         UNION ALL
         SELECT 'refund ' || x.id || ' was never commanded' FROM refunds x
         LEFT JOIN (SELECT answer ->> 'refund_id' AS id FROM commands
-                   WHERE scope IN ('refund', 'reversal') AND outcome = 'done') c ON c.id = x.id
+                   WHERE scope IN ('refund', 'reversal', 'review') AND outcome = 'done') c ON c.id = x.id
         WHERE c.id IS NULL
         UNION ALL
         SELECT 'bonus ' || x.id || ' was never commanded' FROM transfers x

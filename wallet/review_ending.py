@@ -89,7 +89,7 @@ def _assign(desk: Desk, plate: str | None) -> Done | Rejected:
     return _admit(desk, desk.sighting, vehicle)
 
 
-# A sighting --------------------------------------------------------------------------------------------------
+# A sighting -------------------------------------------------------------------------------------------------
 
 
 def _admit(desk: Desk, sighting: SightingFact, vehicle: Vehicle) -> Done | Rejected:
@@ -162,7 +162,7 @@ def _sale_of(desk: Desk, sighting: SightingFact, vehicle: Vehicle, left_at: date
     return fitting[0] if len(fitting) == 1 else None
 
 
-# A sale ------------------------------------------------------------------------------------------------------
+# A sale -----------------------------------------------------------------------------------------------------
 
 
 def _pay_for(desk: Desk, sale: Sale, vehicle: Vehicle) -> Done | Rejected:
@@ -220,7 +220,7 @@ def _settle(desk: Desk, sale: Sale, sighting: SightingFact, vehicle: Vehicle) ->
     )
 
 
-# A debit that was wrong --------------------------------------------------------------------------------------
+# A debit that was wrong -------------------------------------------------------------------------------------
 
 
 def _reverse(desk: Desk, given: Given) -> Done | Rejected:
@@ -243,7 +243,7 @@ def _reverse(desk: Desk, given: Given) -> Done | Rejected:
     )
 
 
-# What is remembered ------------------------------------------------------------------------------------------
+# What is remembered -----------------------------------------------------------------------------------------
 
 
 def remember(desk: Desk, given: Given, done: Done) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from wallet.errors import KeyReused
 from wallet.guards import FACTS, KEPT
+from wallet.review_facts import Given
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def used(wallet, forecourt):
     operator = wallet.access.add_operator("wang", "admin", "hash", forecourt.at(0))
     wallet.access.record_look("a" * 64, operator.id, "test", forecourt.at(0))
     _command(wallet, forecourt)
+    _review(wallet, forecourt)
     assert wallet.proving.prove(b"key", forecourt.at(600)).ok
     return wallet
 
@@ -45,6 +47,16 @@ def _command(wallet, forecourt):
     wallet.commands.reverse(granted.transfer_id, "not his", **by())
     with pytest.raises(KeyReused):
         wallet.commands.give_bonus(account_id, 501, "spring", key="c4", actor="wang", now=forecourt.at(500))
+
+
+def _review(wallet, forecourt):
+    """An item that was confirmed, with what is remembered of it, and a known case that was answered."""
+    forecourt.arrive("粤B00009", pump="9", sighting_id="s9", wrong_ppm=60_000)
+    (item,) = [one for one in wallet.reviews() if one.sighting_id == "s9"]
+    given, by = Given("confirm"), {"actor": "wang", "now": forecourt.at(500)}
+    assert wallet.reviewing.answer(item.id, given, key="r1", **by).ended_as == "visit_opened"
+    case = wallet.reviewing.plant("s9", "粤B00009", given, key="p1", actor="li", now=forecourt.at(500))
+    wallet.reviewing.answer(case.case_id, given, key="r2", **by)
 
 
 def _refused(wallet, statement):

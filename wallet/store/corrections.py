@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from wallet.facts import SightingFact
 from wallet.review_facts import Correction
@@ -35,7 +35,7 @@ def add_correction(connection: Connection, correction: Correction) -> None:
 
 def newest_wrong(connection: Connection, sighting: SightingFact, plate: str) -> Correction | None:
     """The newest word that this reading is not this plate: this text at this camera, or this very look."""
-    same = (
+    same: ColumnElement[bool] = (
         (corrections.c.station == sighting.station)
         & (corrections.c.camera == sighting.camera)
         & (corrections.c.text == sighting.text)

@@ -105,7 +105,7 @@ def right_and_wrong(connection: Connection) -> dict[str, tuple[int, int]]:
     }
 
 
-# The case as it is shown, in one column ----------------------------------------------------------------------
+# The case as it is shown, in one column ---------------------------------------------------------------------
 
 
 def _shown(known: KnownCase) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from wallet.store.events import review_from
 from wallet.store.forecourt import sighting_from
 from wallet.tables import departures, matches, review_answers, review_ends, reviews, sightings, visits
 
-# The queue ---------------------------------------------------------------------------------------------------
+# The queue --------------------------------------------------------------------------------------------------
 
 
 def open_kinds(connection: Connection) -> list[str]:
@@ -79,7 +79,7 @@ def reviews_of_sale(connection: Connection, station: str, sale_id: str) -> list[
     return [review_from(row) for row in connection.execute(query.order_by(reviews.c.id))]
 
 
-# Answers and ends --------------------------------------------------------------------------------------------
+# Answers and ends -------------------------------------------------------------------------------------------
 
 
 def add_answer(connection: Connection, answer: AnswerFact) -> None:
@@ -152,7 +152,7 @@ def end_of(connection: Connection, review_id: str) -> EndFact | None:
 _END = tuple(column.name for column in review_ends.columns)
 
 
-# What belongs to an item -------------------------------------------------------------------------------------
+# What belongs to an item ------------------------------------------------------------------------------------
 
 
 def sightings_at_pump(

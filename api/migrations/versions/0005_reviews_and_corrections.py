@@ -1,7 +1,7 @@
 """What people answered about review items, how these ended, corrections, and known cases.
 
-Expand only: a sale that a person looks at may be settled after all, and a stay whose hold was released may get
-a second visit from a person; everything the version before wrote stays as it was.
+Expand only: a sale that a person looks at may be settled after all, and a stay whose hold was released may
+get a second visit from a person; everything the version before wrote stays as it was.
 """
 
 from __future__ import annotations
@@ -274,7 +274,8 @@ def _new_tables() -> None:
         sa.Column("moved_fen", sa.BigInteger(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "(ended_as = 'reversed') = (refund_id IS NOT NULL) AND (ended_as NOT IN ('visit_opened', 'stay_joined', 'sale_settled') OR visit_id IS NOT NULL)",
+            "(ended_as = 'reversed') = (refund_id IS NOT NULL) AND "
+            "(ended_as NOT IN ('visit_opened', 'stay_joined', 'sale_settled') OR visit_id IS NOT NULL)",
             name=op.f("ck_review_ends_end_names_what_moved"),
         ),
         sa.CheckConstraint(
@@ -282,7 +283,8 @@ def _new_tables() -> None:
             name=op.f("ck_review_ends_a_person_decided"),
         ),
         sa.CheckConstraint(
-            "ended_as IN ('visit_opened', 'stay_joined', 'sale_settled', 'nothing_to_take', 'nobodys_plate', 'rejected', 'reversed', 'settled_elsewhere')",
+            "ended_as IN ('visit_opened', 'stay_joined', 'sale_settled', "
+            "'nothing_to_take', 'nobodys_plate', 'rejected', 'reversed', 'settled_elsewhere')",
             name=op.f("ck_review_ends_ended_as_known"),
         ),
         sa.CheckConstraint("first_answer_id <> answer_id", name=op.f("ck_review_ends_two_answers")),
