@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
 
 from wallet.facts import SightingFact
 from wallet.review_facts import Correction
-from wallet.store.database import insert_new
+from wallet.store.statements import insert_new
 from wallet.tables import corrections
 
 

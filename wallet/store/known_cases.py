@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, case, func, select
 
 from wallet.facts import Match, Posterior, SightingFact
 from wallet.review_facts import Given, KnownCase
-from wallet.store.database import add
 from wallet.store.events import reasons_from_json, reasons_to_json
+from wallet.store.statements import add
 from wallet.tables import known_case_answers, known_cases
 
 

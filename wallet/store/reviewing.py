@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from wallet.facts import Review, SightingFact
 from wallet.review_facts import AnswerFact, EndFact, Given
-from wallet.store.database import add
 from wallet.store.events import review_from
 from wallet.store.forecourt import sighting_from
+from wallet.store.statements import add
 from wallet.tables import departures, matches, review_answers, review_ends, reviews, sightings, visits
 
 # The queue --------------------------------------------------------------------------------------------------
