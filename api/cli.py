@@ -223,17 +223,33 @@ def outbox_requeue(
 def torture(
     seed: Annotated[int, typer.Option(help="The same seed plays the same faults.")] = 1,
     commands: Annotated[int, typer.Option(min=1_000, help="Commands of all storms together.")] = 1_000_000,
-    kills: Annotated[int, typer.Option(min=10, help="Kills of all storms together.")] = 500,
+    kills: Annotated[int, typer.Option(min=10, help="Kills of all storms together.")] = 520,
     only: Annotated[str, typer.Option(help="Part of the name of the faults to play.")] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Small storms, within a minute.")] = False,
     folder: Annotated[Path | None, typer.Option(help="Where the databases stand; decides the disk.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps what is done; the same again goes on from there.")
+    ] = None,
+    minutes: Annotated[
+        int | None, typer.Option(min=1, help="Send no more after so long; show what was played.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Kill, cut, lose, repeat: prove that no answered command is lost or doubled; exit 1 where one is."""
     from api.commands.torture import torture as run
 
     raise typer.Exit(
-        run(seed=seed, commands=commands, kills=kills, only=only, quick=quick, as_json=json, folder=folder)
+        run(
+            seed=seed,
+            commands=commands,
+            kills=kills,
+            only=only,
+            quick=quick,
+            as_json=json,
+            folder=folder,
+            state=state,
+            minutes=minutes,
+        )
     )
 
 

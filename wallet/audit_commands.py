@@ -134,20 +134,21 @@ COMMANDS: tuple[Proof, ...] = (
         "I6",
         "SELECT COUNT(*) FROM commands WHERE outcome = 'done' AND scope IN ('charge', 'refund', 'bonus')",
         """
-        SELECT 'charge ' || x.id || ' was never commanded' FROM charges x
-        LEFT JOIN (SELECT answer ->> 'charge_id' AS id FROM commands
-                   WHERE scope = 'charge' AND outcome = 'done') c ON c.id = x.id
-        WHERE c.id IS NULL
+        SELECT 'charge ' || id || ' was never commanded' FROM (
+            SELECT id FROM charges EXCEPT
+            SELECT answer ->> 'charge_id' FROM commands WHERE scope = 'charge' AND outcome = 'done'
+        ) AS charge_left
         UNION ALL
-        SELECT 'refund ' || x.id || ' was never commanded' FROM refunds x
-        LEFT JOIN (SELECT answer ->> 'refund_id' AS id FROM commands
-                   WHERE scope IN ('refund', 'reversal', 'review') AND outcome = 'done') c ON c.id = x.id
-        WHERE c.id IS NULL
+        SELECT 'refund ' || id || ' was never commanded' FROM (
+            SELECT id FROM refunds EXCEPT
+            SELECT answer ->> 'refund_id' FROM commands
+            WHERE scope IN ('refund', 'reversal', 'review') AND outcome = 'done'
+        ) AS refund_left
         UNION ALL
-        SELECT 'bonus ' || x.id || ' was never commanded' FROM transfers x
-        LEFT JOIN (SELECT answer ->> 'transfer_id' AS id FROM commands
-                   WHERE scope = 'bonus' AND outcome = 'done') c ON c.id = x.id
-        WHERE x.kind = 'bonus' AND c.id IS NULL
+        SELECT 'bonus ' || id || ' was never commanded' FROM (
+            SELECT id FROM transfers WHERE kind = 'bonus' EXCEPT
+            SELECT answer ->> 'transfer_id' FROM commands WHERE scope = 'bonus' AND outcome = 'done'
+        ) AS bonus_left
         """,
         whole=True,
     ),

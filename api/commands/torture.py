@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,7 +31,7 @@ from api.commands.torture_cases import (
     webhooks,
     wrong_clock,
 )
-from api.commands.torture_faults import Fault, Finding, Ring, Sizes
+from api.commands.torture_faults import Fault, Finding, Ring
 from api.commands.torture_kills import (
     postgresql_killed,
     power_cut_on_sqlite,
@@ -37,6 +41,9 @@ from api.commands.torture_kills import (
     service_killed_on_sqlite,
 )
 from api.commands.torture_links import redis_lost, station_cut_off
+from api.commands.torture_rounds import SHARES, Notes, Played, Turn, together, turns_of
+
+log = logging.getLogger(__name__)
 
 # By the numbers of the list of faults; the second of two with one number is the other database.
 FAULTS: dict[str, Fault] = {
@@ -57,136 +64,169 @@ FAULTS: dict[str, Fault] = {
     "14 webhooks": webhooks,
     "15 poison": poison,
 }
-# Of all commands and kills, what each storm gets. The others have sizes of their own.
-SHARES = {
-    "1 reply lost": 0.1,
-    "2 service killed, SQLite": 0.3,
-    "2 service killed, PostgreSQL": 0.3,
-    "3 PostgreSQL killed": 0.2,
-    "4 power cut, SQLite": 0.2,
-}
 QUICK = (1_200, 12)
-CONTROL = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """A fault, what came of it, and how long it took."""
-
-    name: str
-    finding: Finding
-    seconds: float
 
 
 def torture(
-    *, seed: int, commands: int, kills: int, only: str, quick: bool, as_json: bool, folder: Path | None
+    *,
+    seed: int,
+    commands: int,
+    kills: int,
+    only: str,
+    quick: bool,
+    as_json: bool,
+    folder: Path | None,
+    state: Path | None = None,
+    minutes: int | None = None,
 ) -> int:
-    """Plays every fault; 1 where anything was lost or doubled, or a control was not caught."""
+    """Plays every fault; 1 where anything was lost or doubled, a control not caught, or time was up before.
+
+    state: a file that keeps what is done; a run with the same file and sizes goes on from there.
+    minutes: after so long no more is sent; what was sent is counted and shown.
+    """
     chosen = {name: fault for name, fault in FAULTS.items() if only in name}
     if not chosen:
         raise CommandError(f"--only {only!r} is in none of: {'; '.join(FAULTS)}")
     if quick:
         commands, kills = QUICK
+    turns = turns_of(chosen, commands, kills)
+    notes = Notes(state, {"seed": seed, "commands": commands, "kills": kills, "only": only})
+    until = math.inf if minutes is None else time.monotonic() + minutes * 60
+    try:
+        _play_all(turns, notes, seed, folder, until)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; this is what was played\n")
+    result = as_dict(seed, notes.played(turns), turns)
+    if as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+    else:
+        _print(result)
+    return 0 if result["ok"] and result["finished"] else 1
+
+
+def _play_all(turns: list[Turn], notes: Notes, seed: int, folder: Path | None, until: float) -> None:
+    """Plays what is not done yet, and writes each turn down; SIGTERM ends it like Ctrl-C."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("starting", total=expected(chosen, commands))
-        played = []
-        for name, fault in chosen.items():
-            progress.update(bar, description=name)
-            sizes = Sizes(
-                commands=max(1, round(commands * SHARES.get(name, 0))),
-                kills=max(1, round(kills * SHARES.get(name, 0))),
-                control=CONTROL,
-            )
-            # Each fault has a seed of its own: --only plays it as it was played among the others.
-            chance = Random(f"{seed}/{name}")  # noqa: S311  to be repeated, not to be secret
-            played.append(
-                play(name, fault, sizes, chance, folder, lambda count: progress.advance(bar, count))
-            )
-    result = as_dict(seed, played)
-    if as_json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
-    else:
-        _print(seed, played, result)
-    return 0 if result["ok"] else 1
+    done = {one.turn.key for one in notes.played(turns)}
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Progress(*columns, console=console, transient=True) as progress:
+            bar = progress.add_task("starting", total=expected(turns))
+            for turn in turns:
+                if turn.key in done:
+                    progress.advance(bar, expected([turn]))
+                    continue
+                if time.monotonic() >= until:
+                    return
+                progress.update(bar, description=f"{turn.fault} {turn.number + 1}/{turn.of}")
+                # Each turn has a seed of its own: --only plays it as it was played among the others.
+                chance = Random(f"{seed}/{turn.key}")  # noqa: S311  to be repeated, not to be secret
+                played = play(
+                    turn,
+                    FAULTS[turn.fault],
+                    chance,
+                    folder,
+                    lambda count: progress.advance(bar, count),
+                    until,
+                )
+                notes.add(played)
+                if turn.of > 1:
+                    console.print(_line(played), highlight=False)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def expected(chosen: dict[str, Fault], commands: int) -> float:
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _line(played: Played) -> str:
+    turn, finding = played.turn, played.finding
+    return (
+        f"{turn.fault} {turn.number + 1}/{turn.of}: {finding.commands:,} commands, {finding.kills} kills, "
+        f"{finding.lost} lost, {finding.doubled} doubled, {played.seconds:.0f} s"
+    )
+
+
+def expected(turns: Iterable[Turn]) -> float:
     """About how many commands the storms will send, for the bar."""
-    return sum(commands * share + CONTROL for name, share in SHARES.items() if name in chosen)
+    return sum(turn.sizes.commands + turn.sizes.control for turn in turns if turn.fault in SHARES)
 
 
-def play(name: str, fault: Fault, sizes: Sizes, chance: Random, folder: Path | None, advance: Any) -> Played:
-    """One fault in a folder of its own, which is removed."""
+def play(
+    turn: Turn,
+    fault: Fault,
+    chance: Random,
+    folder: Path | None,
+    advance: Callable[[int], None],
+    until: float = math.inf,
+) -> Played:
+    """One turn in a folder of its own, which is removed."""
     started = time.monotonic()
     finding = Finding()
     ring = Path(tempfile.mkdtemp(prefix="platepay-torture-", dir=folder))
     try:
-        fault(Ring(ring, sizes, chance, advance), finding)
+        fault(Ring(ring, turn.sizes, chance, advance, until), finding)
+    except Exception as error:
+        # The outermost catch of a turn: what could not be played is shown as broken, and the others go on.
+        log.exception("%s could not be played", turn.key)
+        finding.wrong.append(f"not played to its end: {type(error).__name__}: {error}"[:300])
     finally:
         shutil.rmtree(ring, ignore_errors=True)
-    return Played(name, finding, time.monotonic() - started)
+    return Played(turn, finding, time.monotonic() - started)
 
 
-def as_dict(seed: int, played: list[Played]) -> dict[str, Any]:
-    """For machines: the sums, and each fault."""
+def as_dict(seed: int, played: list[Played], turns: list[Turn]) -> dict[str, Any]:
+    """For machines: the sums, and each fault with all its rounds."""
+    found = together(played)
+    findings = [finding for finding, _ in found.values()]
     return {
         "seed": seed,
-        "ok": all(one.finding.ok for one in played),
-        "commands": sum(one.finding.commands for one in played),
-        "kills": sum(one.finding.kills for one in played),
-        "lost": sum(one.finding.lost for one in played),
-        "doubled": sum(one.finding.doubled for one in played),
+        "ok": all(finding.ok for finding in findings),
+        "finished": len(played) == len(turns) and not any(finding.cut_short for finding in findings),
+        "rounds": f"{len(played)} of {len(turns)}",
+        "commands": sum(finding.commands for finding in findings),
+        "kills": sum(finding.kills for finding in findings),
+        "lost": sum(finding.lost for finding in findings),
+        "doubled": sum(finding.doubled for finding in findings),
         "faults": [
-            {
-                "name": one.name,
-                "ok": one.finding.ok,
-                "commands": one.finding.commands,
-                "kills": one.finding.kills,
-                "repeats": one.finding.repeats,
-                "lost": one.finding.lost,
-                "doubled": one.finding.doubled,
-                "wrong": one.finding.wrong,
-                "control": one.finding.control,
-                "control_caught": one.finding.control_caught,
-                "skipped": one.finding.skipped,
-                "seconds": round(one.seconds, 1),
-            }
-            for one in played
+            {"name": name, "ok": finding.ok, **asdict(finding), "seconds": round(seconds, 1)}
+            for name, (finding, seconds) in found.items()
         ],
     }
 
 
-def _print(seed: int, played: list[Played], result: dict[str, Any]) -> None:
-    table = Table(title=f"torture, seed {seed}", title_justify="left")
+def _print(result: dict[str, Any]) -> None:
+    table = Table(title=f"torture, seed {result['seed']}", title_justify="left")
     for heading in ("fault", "commands", "kills", "again", "lost", "doubled", "s", "result"):
         words = heading in ("fault", "result")
         table.add_column(heading, justify="left" if words else "right", no_wrap=heading == "fault")
-    for one in played:
-        finding = one.finding
-        verdict = "[green]holds[/green]" if finding.ok else "[bold red]broken[/bold red]"
-        if finding.skipped:
-            verdict = f"not played: {finding.skipped}"
-        why = "; ".join(finding.wrong[:2]) or ("" if finding.control_caught else "control not caught")
+    for one in result["faults"]:
+        verdict = "[green]holds[/green]" if one["ok"] else "[bold red]broken[/bold red]"
+        if one["skipped"]:
+            verdict = f"not played: {one['skipped']}"
+        why = "; ".join(one["wrong"][:2]) or ("" if one["control_caught"] else "control not caught")
         table.add_row(
-            one.name,
-            f"{finding.commands:,}",
-            str(finding.kills),
-            str(finding.repeats),
-            str(finding.lost),
-            str(finding.doubled),
-            f"{one.seconds:.0f}",
-            verdict if finding.ok else f"{verdict}: {why}",
+            one["name"],
+            f"{one['commands']:,}",
+            str(one["kills"]),
+            f"{one['repeats']:,}",
+            str(one["lost"]),
+            str(one["doubled"]),
+            f"{one['seconds']:.0f}",
+            verdict if one["ok"] else f"{verdict}: {why}",
         )
     console = Console()
     console.print(table)
-    for one in played:
-        if one.finding.control:
-            console.print(f"control of {one.name}: {one.finding.control}")
+    for one in result["faults"]:
+        if one["control"]:
+            console.print(f"control of {one['name']}: {one['control']}")
     console.print(
         f"{result['commands']:,} commands, {result['kills']} kills: {result['lost']} lost, "
         f"{result['doubled']} doubled"
     )
+    if not result["finished"]:
+        console.print(f"not finished: {result['rounds']} rounds were played")

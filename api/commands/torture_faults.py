@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Finding:
     control: str = ""
     control_caught: bool = False
     skipped: str = ""
+    cut_short: bool = False
 
     @property
     def ok(self) -> bool:
@@ -53,6 +55,7 @@ class Finding:
         self.repeats += tally.repeats
         self.lost += found.lost
         self.doubled += found.doubled
+        self.cut_short = self.cut_short or tally.cut_short
         if found.broken:
             self.wrong.append(found.broken)
 
@@ -73,12 +76,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Ring:
-    """Where one fault is played. advance: told of each answered command."""
+    """Where one fault is played. advance: told of each answered command. until: when no more is sent."""
 
     folder: Path
     sizes: Sizes
     chance: Random
     advance: Callable[[int], None]
+    until: float = math.inf
 
     def database(self, name: str) -> Path:
         """A SQLite file of this fault's own, with tables."""
@@ -88,7 +92,7 @@ class Ring:
 
     def storm(self, url: str, customers: list[Customer], storm: Storm) -> tuple[Tally, Damage]:
         """Plays it and counts."""
-        tally = rage(url, customers, storm, self.chance, self.advance)
+        tally = rage(url, customers, storm, self.chance, self.advance, self.until)
         return tally, damage(url, customers, tally)
 
 

@@ -31,6 +31,8 @@ def reply_lost(ring: Ring, finding: Finding) -> None:
     """One of ten answers never reaches who asked; it asks again. Control: under a new name each time."""
     url = f"sqlite:///{ring.database('replies')}"
     finding.add(*ring.storm(url, customers_of(url), Storm(ring.sizes.commands, 0, deaf_of_100=10)))
+    if not ring.sizes.control:
+        return
     url = f"sqlite:///{ring.database('control')}"
     careless = Storm(ring.sizes.control, 0, deaf_of_100=10, rename=True)
     finding.caught_damage(ring.storm(url, customers_of(url), careless)[1])
@@ -40,6 +42,8 @@ def service_killed_on_sqlite(ring: Ring, finding: Finding) -> None:
     """kill -9 of the service under load. Control: it answers before the commit."""
     url = f"sqlite:///{ring.database('killed')}"
     finding.add(*ring.storm(url, customers_of(url), Storm(ring.sizes.commands, ring.sizes.kills)))
+    if not ring.sizes.control:
+        return
     url = f"sqlite:///{ring.database('control')}"
     hasty = Storm(ring.sizes.control, 3, Way(early=True))
     finding.caught_damage(ring.storm(url, customers_of(url), hasty)[1])
@@ -53,6 +57,8 @@ def service_killed_on_postgresql(ring: Ring, finding: Finding) -> None:
 def _killed_there(ring: Ring, finding: Finding, server: PostgresServer) -> None:
     storm = Storm(ring.sizes.commands, ring.sizes.kills)
     finding.add(*ring.storm(server.url, customers_of(server.url), storm))
+    if not ring.sizes.control:
+        return
     server.run("createdb", *server.address(), "control")
     url = server.url_of("control")
     hasty = Storm(ring.sizes.control, 3, Way(early=True))
@@ -69,10 +75,10 @@ def _server_killed(ring: Ring, finding: Finding, server: PostgresServer) -> None
         server.kill()
         server.start()
 
-    # Each kill costs a recovery of seconds; a tenth of the service's kills shows as much.
-    kills = max(2, ring.sizes.kills // 10)
-    storm = Storm(ring.sizes.commands // 2, kills, kill_worker=False, disaster=disaster)
+    storm = Storm(ring.sizes.commands, max(2, ring.sizes.kills), kill_worker=False, disaster=disaster)
     finding.add(*ring.storm(server.url, customers_of(server.url), storm))
+    if not ring.sizes.control:
+        return
     server.run("createdb", *server.address(), "control")
     url = server.url_of("control")
     people = customers_of(url)
@@ -96,6 +102,8 @@ def power_cut_on_sqlite(ring: Ring, finding: Finding) -> None:
             found = _power_cuts(ring, name, storm)
             if name == "power":
                 finding.add(*found)
+                if not ring.sizes.control:
+                    return
             else:
                 finding.caught_damage(found[1])
     except ShadowMissing as missing:

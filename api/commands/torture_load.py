@@ -36,7 +36,7 @@ class Customer:
 class Tally:
     """What was asked and answered. spent_fen: by account, what its answered commands took.
 
-    names: of every answered command that took money.
+    names: of every answered command that took money. cut_short: time was up before all were sent.
     """
 
     answered: int = 0
@@ -45,6 +45,7 @@ class Tally:
     kills: int = 0
     refused: list[str] = field(default_factory=list)
     unknown: int = 0
+    cut_short: bool = False
     spent_fen: dict[str, int] = field(default_factory=dict)
 
 
@@ -108,6 +109,11 @@ class Load:
     def outstanding(self) -> int:
         """Commands that were asked and not answered."""
         return len(self._waiting)
+
+    def send_no_more(self) -> None:
+        """Time is up: what was sent is still asked until it is answered."""
+        self.tally.cut_short = self.tally.cut_short or self._left > 0
+        self._left = 0
 
     def next_orders(self, most: int) -> list[Order]:
         """What to ask now: first what got no answer, under the same name, then new commands."""

@@ -144,8 +144,15 @@ class PostgresServer:
 
         if self._process is None:
             return []
-        found = psutil.Process(self._process.pid).children(recursive=True)
-        return [child.pid for child in found if title in " ".join(child.cmdline())]
+        found = []
+        for child in psutil.Process(self._process.pid).children(recursive=True):
+            try:
+                if title in " ".join(child.cmdline()):
+                    found.append(child.pid)
+            except psutil.NoSuchProcess:
+                # It ended meanwhile, and nobody has taken leave of it yet.
+                continue
+        return found
 
     def cpu_s(self) -> float:
         """CPU seconds of the server so far, of its processes that have ended too."""

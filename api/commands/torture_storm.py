@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from api.commands.torture_worker import Way, Worker
 from wallet.service import Wallet, open_wallet
 
 SAFE = Way()
-IN_FLIGHT = 96
+IN_FLIGHT = 256
 PATIENCE_S = 60.0
 # So many answers without a certain word, one after the other, mean that nothing will come of it any more.
 HOPELESS = 20_000
@@ -57,13 +59,19 @@ def rage(
     storm: Storm,
     chance: Random,
     advance: Callable[[int], None] = lambda _: None,
+    until: float = math.inf,
 ) -> Tally:
-    """Sends every command until it is answered, and kills as often as asked. advance: told of progress."""
+    """Sends every command until it is answered, and kills as often as asked.
+
+    advance: told of progress. until: by the monotonic clock; from then on nothing new is sent.
+    """
     load = Load(customers, storm.commands, chance, rename=storm.rename)
     tally = load.tally
     worker = Worker(database_url, storm.way)
     try:
         while not load.is_done:
+            if time.monotonic() >= until:
+                load.send_no_more()
             orders = load.next_orders(IN_FLIGHT)
             before = tally.answered
             try:
