@@ -15,7 +15,7 @@ from api.body_limit import BodyLimit
 from api.observe import Observed
 from api.problems import install_problem_handlers
 from api.refusals import PROBLEM_SCHEMA
-from api.routes import accounts, devices, health, log, money, recharge, sessions
+from api.routes import accounts, devices, health, log, money, recharge, reviews, sessions
 from api.settings import Settings, read_settings
 from api.wiring import Services, build_services
 
@@ -58,6 +58,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         devices.pumps,
         devices.pictures,
         log.router,
+        reviews.router,
     ):
         app.include_router(router)
     install_problem_handlers(app)

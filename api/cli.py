@@ -359,11 +359,27 @@ def operator_add(
     password_file: Annotated[
         Path | None, typer.Option(help="File whose first line is the password; without it you are asked.")
     ] = None,
+    role: Annotated[
+        str, typer.Option(help="admin, finance, reviewer or auditor: what they may do besides reading.")
+    ] = "admin",
 ) -> None:
     """Create an operator."""
     from api.commands.access import add_operator
 
-    add_operator(name, password_file)
+    add_operator(name, password_file, role)
+
+
+@app.command()
+def corrections(
+    export: Annotated[
+        Path, typer.Option(help="Folder for corrections.jsonl and the pictures; made where it is not there.")
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Hand out what reviewers said of readings as labelled samples, for training."""
+    from api.commands.corrections import export_corrections
+
+    raise typer.Exit(export_corrections(export, as_json=json))
 
 
 @device.command("add")

@@ -1,7 +1,7 @@
 """What the service refuses and why, and the one table from an error to its HTTP status and code.
 
 ApiError
-├── NotSignedIn, WrongPassword, LockedOut, TooBusy                     who is the operator
+├── NotSignedIn, WrongPassword, LockedOut, TooBusy, NotAllowed         who is the operator
 ├── UnsignedRequest, UnknownDevice, BadSignature, StaleTimestamp,
 │   ReplayedRequest, WrongRole, WrongStation, NoncesUnavailable        which device speaks
 ├── KeyRequired, NotJson, FloatForMoney                                how the request is written
@@ -49,6 +49,10 @@ class LockedOut(ApiError):
 
 class TooBusy(ApiError):
     sentence = "Too many logins are being checked at this moment."
+
+
+class NotAllowed(ApiError):
+    sentence = "{operator} is {role} here and may not do this: it needs the right {right}."
 
 
 class UnsignedRequest(ApiError):
@@ -179,6 +183,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
         "Wait as long as Retry-After says, then use the right password.",
     ),
     TooBusy: Problem(_S.SERVICE_UNAVAILABLE, "too_busy", "Too busy", "Try again in a few seconds."),
+    NotAllowed: Problem(
+        _S.FORBIDDEN, "not_allowed", "Not this operator's right", "Ask somebody whose role has the right."
+    ),
     UnsignedRequest: Problem(
         _S.UNAUTHORIZED,
         "unsigned_request",

@@ -58,6 +58,21 @@ class Metrics:
             "platepay_outbox_backlog", "Events not yet handed on", registry=self.registry
         )
 
+        self.reviews_open = Gauge(
+            "platepay_reviews_open", "Review items that wait for a person", ["kind"], registry=self.registry
+        )
+        self.reviews_overdue = Gauge(
+            "platepay_reviews_overdue", "Those that are past their due time", ["kind"], registry=self.registry
+        )
+
+    def tell_reviews(self, waiting: Mapping[str, tuple[int, int]]) -> None:
+        """Set how many items of each kind are open and overdue; a kind without any is gone."""
+        self.reviews_open.clear()
+        self.reviews_overdue.clear()
+        for kind, (found, late) in waiting.items():
+            self.reviews_open.labels(kind).set(found)
+            self.reviews_overdue.labels(kind).set(late)
+
     def tell_camera(self, camera: str, state: str) -> None:
         """Set which of the states a camera is in."""
         for known in CAMERA_STATES:

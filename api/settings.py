@@ -96,6 +96,20 @@ class Settings(BaseSettings):
     )
     longest_stay_s: int | None = Field(None, gt=0, description="A stay without a sale ends after this")
 
+    two_person_fen: int | None = Field(
+        None, ge=0, description="Above this two different people must agree about a review item"
+    )
+    review_due_sighting_s: int | None = Field(
+        None, gt=0, description="How long a car at a pump may wait for a reviewer"
+    )
+    review_due_sale_s: int | None = Field(
+        None, gt=0, description="How long a sale without a known car may wait for a reviewer"
+    )
+    review_due_s: int | None = Field(None, gt=0, description="How long any other review item may wait")
+    confirmations_needed: int | None = Field(
+        None, ge=0, description="So many confirmed readings make a corrected one trusted again"
+    )
+
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -153,6 +167,11 @@ RULE_NAMES = (
     "reentry_s",
     "leave_grace_s",
     "longest_stay_s",
+    "two_person_fen",
+    "review_due_sighting_s",
+    "review_due_sale_s",
+    "review_due_s",
+    "confirmations_needed",
 )
 
 

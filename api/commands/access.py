@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from api.wiring import Services
 
 
-def add_operator(name: str, password_file: Path | None) -> None:
+def add_operator(name: str, password_file: Path | None, role: str = "admin") -> None:
     """Create an operator with the password of the file, or one that is asked for."""
+    from api.rights import RIGHTS
+
+    if role not in RIGHTS:
+        raise CommandError(f"--role is {', '.join(RIGHTS)}, not {role!r}")
     password = _read_password(password_file)
     with _services() as services:
-        services.operators.add(name, password)
+        services.operators.add(name, password, role)
     sys.stdout.write(f"operator {name} may log in\n")
 
 

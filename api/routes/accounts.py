@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from api import answers
 from api.deps import Parts, TheKey, get_operator, whole_numbers_only
-from api.errors import KeyRequired
+from api.errors import KeyRequired, NotAllowed
 from api.refusals import JSON, OPERATOR, refusals
+from api.rights import needs
 from api.schemas.fields import Time
 from api.schemas.operators import (
     AccountAnswer,
@@ -25,7 +26,9 @@ from wallet.errors import AccountUnknown, InvalidFact, KeyReused, PlateAlreadyBo
 from wallet.facts import Balance
 
 router = APIRouter(
-    prefix="/v1", tags=["accounts"], dependencies=[Depends(get_operator), Depends(whole_numbers_only)]
+    prefix="/v1",
+    tags=["accounts"],
+    dependencies=[Depends(get_operator), Depends(whole_numbers_only), Depends(needs("accounts"))],
 )
 
 AccountId = Annotated[str, Path(max_length=64, examples=["019aa6ee-1b07-75aa-b1c0-8a7c35e2f0d3"])]
@@ -37,7 +40,7 @@ Plate = Annotated[str, Path(max_length=12, examples=["粤B12345"])]
 @router.post(
     "/accounts",
     status_code=201,
-    responses=refusals(*OPERATOR, KeyRequired, KeyReused, InvalidFact, *JSON),
+    responses=refusals(*OPERATOR, NotAllowed, KeyRequired, KeyReused, InvalidFact, *JSON),
 )
 def open_account(message: AccountMessage, services: Parts, key: TheKey) -> AccountAnswer:
     """Open an account with an empty wallet."""
@@ -63,7 +66,7 @@ def show_account(account_id: AccountId, services: Parts) -> AccountAnswer:
     "/accounts/{account_id}/vehicles",
     status_code=201,
     responses=refusals(
-        *OPERATOR, KeyRequired, AccountUnknown, KeyReused, PlateAlreadyBound, InvalidFact, *JSON
+        *OPERATOR, NotAllowed, KeyRequired, AccountUnknown, KeyReused, PlateAlreadyBound, InvalidFact, *JSON
     ),
 )
 def bind_vehicle(
@@ -83,7 +86,7 @@ def list_vehicles(account_id: AccountId, services: Parts) -> VehiclesAnswer:
     )
 
 
-@router.delete("/vehicles/{plate}", responses=refusals(*OPERATOR, VehicleUnknown))
+@router.delete("/vehicles/{plate}", responses=refusals(*OPERATOR, NotAllowed, VehicleUnknown))
 def unbind_vehicle(plate: Plate, services: Parts) -> VehicleAnswer:
     """Give a plate up. A stay that is open ends as it would have."""
     return answers.vehicle_answer(services.wallet.unbind_vehicle(plate, services.clock()))

@@ -84,5 +84,6 @@ def show_metrics(services: Parts) -> Response:
         services.metrics.tell_camera(status.camera, status.state)
         if status.last_frame_at is not None:
             ages_s[status.camera] = max(0, (now - status.last_frame_at) // timedelta(seconds=1))
+    services.metrics.tell_reviews(services.wallet.reviewing.waiting(now))
     page = services.metrics.page(ages_s, services.holds_fen(), services.outbox_backlog())
     return Response(page, media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""What operators read: sightings, matches, visits, review items."""
+"""What operators read: sightings, matches, visits."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from api.refusals import OPERATOR, refusals
 from api.schemas.fields import Time
 from api.schemas.log import (
     MatchesAnswer,
-    ReviewsAnswer,
-    ReviewView,
     SightingsAnswer,
     VisitAnswer,
     VisitsAnswer,
 )
-from wallet.errors import ReviewUnknown, VisitUnknown
+from wallet.errors import VisitUnknown
 
 router = APIRouter(prefix="/v1", tags=["log"], dependencies=[Depends(get_operator)])
 
@@ -85,26 +83,3 @@ def show_visit(
 ) -> VisitAnswer:
     """One stay and its money."""
     return answers.visit_answer(services.wallet.visit(visit_id))
-
-
-@router.get("/reviews", responses=refusals(*OPERATOR))
-def list_reviews(
-    services: Parts,
-    state: Literal["open", "closed"] | None = None,
-    station: Text = None,
-    limit: Limit = 100,
-    before: Before = None,
-) -> ReviewsAnswer:
-    """What could not be decided without a person, newest first."""
-    found = services.wallet.reviews(state=state, station=station, limit=limit, before=before)
-    more = found[-1].id if len(found) == limit else None
-    return ReviewsAnswer(reviews=[answers.review_view(one) for one in found], next_before=more)
-
-
-@router.get("/reviews/{review_id}", responses=refusals(*OPERATOR, ReviewUnknown))
-def show_review(
-    review_id: Annotated[str, Path(max_length=64, examples=["019aa6f6-40fe-7a5e-bc5e-8f3f5c1f1c0a"])],
-    services: Parts,
-) -> ReviewView:
-    """One review item."""
-    return answers.review_view(services.wallet.review(review_id))

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from api.deps import Parts, TheKey, TheOperator, get_operator, whole_numbers_only
-from api.errors import KeyRequired
+from api.errors import KeyRequired, NotAllowed
 from api.refusals import JSON, OPERATOR, refusals
+from api.rights import needs
 from api.schemas.money import (
     AdjustmentAnswer,
     AdjustmentMessage,
@@ -42,7 +43,9 @@ from wallet.errors import (
 from wallet.store.adjusting import Adjustment
 
 router = APIRouter(
-    prefix="/v1", tags=["money"], dependencies=[Depends(get_operator), Depends(whole_numbers_only)]
+    prefix="/v1",
+    tags=["money"],
+    dependencies=[Depends(get_operator), Depends(whole_numbers_only), Depends(needs("money"))],
 )
 
 AccountId = Annotated[str, Path(max_length=64, examples=["019aa6ee-1b07-75aa-b1c0-8a7c35e2f0d3"])]
@@ -50,7 +53,7 @@ VisitId = Annotated[str, Path(max_length=64, examples=["019aa6f4-88a1-7c3e-9d21-
 ChargeId = Annotated[str, Path(max_length=64, examples=["019aa6f6-71c2-7d40-9d0e-3f1b2a6c5d01"])]
 LineId = Annotated[str, Path(max_length=64, examples=["019aa6f5-9f7d-7a51-9a52-4a4fd8a7bb02"])]
 AdjustmentId = Annotated[str, Path(max_length=64, examples=["019aa6f8-4410-7b3f-b1d2-6e7f8a9b0c03"])]
-COMMAND = (*OPERATOR, KeyRequired, KeyReused, InvalidAmount, InvalidFact, *JSON)
+COMMAND = (*OPERATOR, NotAllowed, KeyRequired, KeyReused, InvalidAmount, InvalidFact, *JSON)
 
 
 def _by(key: str, operator: Session, services: Services) -> dict[str, Any]:
