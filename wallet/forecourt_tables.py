@@ -47,10 +47,21 @@ sightings = Table(
     Column("reader_model", String(64)),
     Column("body_hash", String(64), nullable=False),
     time_column("recorded_at"),
+    # Set where text, positions and pictures were erased; the row and its hash stay.
+    id_column("erasure_id"),
     CheckConstraint("wrong_ppm >= 0 AND wrong_ppm <= 1000000", name="wrong_ppm_range"),
     CheckConstraint("last_seen_at >= first_seen_at", name="seen_in_order"),
     Index("ix_sightings_station_pump_first_seen_at", "station", "pump", "first_seen_at"),
     Index("ix_sightings_recorded_at_id", "recorded_at", "id"),
+    # Two cars in one picture share it: it goes with the last of them.
+    Index("ix_sightings_evidence_frame", "evidence_frame"),
+    Index("ix_sightings_evidence_crop", "evidence_crop"),
+    Index(
+        "ix_sightings_pictures_to_erase",
+        "erasure_id",
+        sqlite_where=text("erasure_id IS NOT NULL AND evidence_crop IS NOT NULL"),
+        postgresql_where=text("erasure_id IS NOT NULL AND evidence_crop IS NOT NULL"),
+    ),
 )
 
 visits = Table(
@@ -71,6 +82,7 @@ visits = Table(
     time_column("recorded_at"),
     id_column("first_sighting_id", nullable=False),
     id_column("last_sighting_id", nullable=False),
+    id_column("erasure_id"),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
     ForeignKeyConstraint(["vehicle_id"], ["vehicles.id"]),
     ForeignKeyConstraint(["first_sighting_id"], ["sightings.id"]),
@@ -136,6 +148,7 @@ matches = Table(
     Column("joined", Boolean, nullable=False),
     Column("posterior", JSON, nullable=False),
     time_column("decided_at"),
+    id_column("erasure_id"),
     ForeignKeyConstraint(["sighting_id"], ["sightings.id"]),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
     ForeignKeyConstraint(["vehicle_id"], ["vehicles.id"]),
@@ -148,6 +161,13 @@ matches = Table(
     Index("ix_matches_decided_at_sighting_id", "decided_at", "sighting_id"),
     Index("ix_matches_plate_decided_at", "plate", "decided_at"),
     Index("ix_matches_visit_id", "visit_id"),
+    Index(
+        "ix_matches_not_erased",
+        "outcome",
+        "decided_at",
+        sqlite_where=text("outcome <> 'auto' AND erasure_id IS NULL"),
+        postgresql_where=text("outcome <> 'auto' AND erasure_id IS NULL"),
+    ),
 )
 
 departures = Table(

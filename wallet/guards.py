@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, MetaData, Table, event, text
+from sqlalchemy import Connection, MetaData, Table, event
 
+from wallet import erasing
 from wallet.tables import metadata
 
 FACTS = (
@@ -38,6 +39,11 @@ FACTS = (
     "corrections",
     "known_cases",
     "known_case_answers",
+    "deciders",
+    "decision_inputs",
+    "sighting_readings",
+    "erasures",
+    "evidence_reads",
 )
 KEPT = ("accounts", "wallets", "vehicles", "visits", "holds", "sales", "recharge_orders", "reviews")
 
@@ -58,7 +64,10 @@ def _changed(*columns: str) -> str:
 
 
 GUARDS: tuple[Guard, ...] = (
-    *(Guard(f"{table}_no_update", table, "UPDATE", None, "rows are never updated") for table in FACTS),
+    *(
+        Guard(f"{table}_no_update", table, "UPDATE", erasing.unless_erasing(table), "rows are never updated")
+        for table in FACTS
+    ),
     *(Guard(f"{table}_no_delete", table, "DELETE", None, "rows are never deleted") for table in FACTS + KEPT),
     Guard("holds_closed_for_ever", "holds", "UPDATE", "OLD.state <> 'live'", "a closed hold stays closed"),
     Guard(
@@ -79,7 +88,8 @@ GUARDS: tuple[Guard, ...] = (
         "visits_same_visit",
         "visits",
         "UPDATE",
-        _changed("id", "station", "account_id", "vehicle_id", "plate", "first_sighting_id"),
+        _changed("id", "station", "account_id", "vehicle_id", "first_sighting_id")
+        + f" OR {erasing.changes_plate()}",
         "a visit keeps its vehicle and account",
     ),
     Guard(
@@ -117,8 +127,17 @@ GUARDS: tuple[Guard, ...] = (
         "vehicles_unbound_once",
         "vehicles",
         "UPDATE",
-        "OLD.unbound_at IS NOT NULL OR " + _changed("id", "account_id", "plate"),
+        f"({erasing.is_no_plate_erasure()}) AND (OLD.unbound_at IS NOT NULL OR "
+        + _changed("id", "account_id", "plate")
+        + ")",
         "a binding ends once",
+    ),
+    Guard(
+        "accounts_deleted_once",
+        "accounts",
+        "UPDATE",
+        "OLD.erasure_id IS NOT NULL",
+        "an account that was deleted stays as it is",
     ),
 )
 
@@ -141,17 +160,20 @@ _REFUSE_FUNCTION = (
 def creating(dialect: str) -> list[str]:
     """The statements that make the guards and the view in this dialect, in order."""
     if dialect == "sqlite":
-        return [_sqlite_trigger(guard) for guard in GUARDS] + [ENTRIES_VIEW]
+        recorded = [erasing.sqlite_recorded(table) for table in erasing.TABLES]
+        return [_sqlite_trigger(guard) for guard in GUARDS] + recorded + [ENTRIES_VIEW]
     truncate = [
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}"
         " FOR EACH STATEMENT EXECUTE FUNCTION platepay_refuse('rows are never deleted')"
         for table in FACTS + KEPT
     ]
-    return [_REFUSE_FUNCTION, *(_postgresql_trigger(guard) for guard in GUARDS), *truncate, ENTRIES_VIEW]
+    recorded = [erasing.RECORDED_FUNCTION, *(erasing.postgresql_recorded(table) for table in erasing.TABLES)]
+    guards = [_REFUSE_FUNCTION, *(_postgresql_trigger(guard) for guard in GUARDS)]
+    return [*guards, *recorded, *truncate, ENTRIES_VIEW]
 
 
 # What the service itself clears away: keys of plates that were unbound, and what has expired.
-CLEARED = ("plate_keys", "nonces", "sessions")
+CLEARED = ("plate_keys", "nonces", "sessions", "plate_index")
 
 
 def granting(role: str) -> list[str]:
@@ -168,6 +190,11 @@ def granting(role: str) -> list[str]:
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
         f"GRANT SELECT, INSERT ON {', '.join(facts)} TO {role}",
         f"GRANT SELECT, INSERT, UPDATE ON {', '.join(others)} TO {role}",
+        *(
+            f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {role}"
+            for table, columns in erasing.ERASED.items()
+            if table in FACTS
+        ),
         f"GRANT DELETE ON {', '.join(CLEARED)} TO {role}",
         f"GRANT SELECT ON entries, alembic_version TO {role}",
     ]
@@ -193,4 +220,5 @@ def _postgresql_trigger(guard: Guard) -> str:
 def _guard_new_tables(_target: MetaData, connection: Connection, tables: list[Table], **_: Any) -> None:
     if tables:
         for statement in creating(connection.dialect.name):
-            connection.execute(text(statement))
+            # As it stands: the colon of a JSON text in a trigger names no parameter.
+            connection.exec_driver_sql(statement)

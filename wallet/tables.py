@@ -34,6 +34,14 @@ from wallet.command_tables import (
 )
 from wallet.door_tables import camera_status, devices, evidence_looks, nonces, operators, sessions
 from wallet.forecourt_tables import departures, holds, matches, pumps, sales, sightings, visits
+from wallet.proof_tables import (
+    deciders,
+    decision_inputs,
+    erasures,
+    evidence_reads,
+    plate_index,
+    sighting_readings,
+)
 from wallet.review_tables import corrections, known_case_answers, known_cases, review_answers, review_ends
 
 __all__ = [
@@ -49,9 +57,13 @@ __all__ = [
     "commands",
     "consumed_events",
     "corrections",
+    "deciders",
+    "decision_inputs",
     "departures",
     "devices",
+    "erasures",
     "evidence_looks",
+    "evidence_reads",
     "holds",
     "idempotency_keys",
     "key_conflicts",
@@ -63,6 +75,7 @@ __all__ = [
     "nonces",
     "operators",
     "outbox",
+    "plate_index",
     "plate_keys",
     "pumps",
     "recharge_orders",
@@ -73,6 +86,7 @@ __all__ = [
     "sales",
     "seals",
     "sessions",
+    "sighting_readings",
     "sightings",
     "transfers",
     "vehicles",
@@ -89,6 +103,8 @@ accounts = Table(
     Column("name", String(200), nullable=False),
     Column("phone", String(40)),
     time_column("created_at"),
+    # Set where the account was deleted: see erasures.
+    id_column("erasure_id"),
 )
 
 vehicles = Table(
@@ -100,6 +116,7 @@ vehicles = Table(
     Column("colour", String(12), nullable=False),
     time_column("bound_at"),
     time_column("unbound_at", nullable=True),
+    id_column("erasure_id"),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
     one_of("colour", "blue", "green", "yellow", "white", "black"),
     Index("ix_vehicles_account_id", "account_id"),
