@@ -10,9 +10,10 @@ from api.auth import Speaker
 from api.errors import EvidenceMissing
 from api.evidence import EvidenceStore
 from api.metrics import Metrics
-from api.schemas.devices import DepartureMessage, SightingMessage
+from api.schemas.devices import DepartureMessage, ReadingMessage, SaidMessage, SightingMessage
 from vision.posterior import posterior
 from wallet.facts import Arrival, Candidate, Posterior, SightingFact
+from wallet.reading_facts import ReadingFact, Said
 from wallet.service import Wallet
 
 Position = tuple[tuple[str, int], ...]
@@ -80,7 +81,24 @@ def to_fact(message: SightingMessage, positions: tuple[Position, ...]) -> Sighti
         evidence_crop=message.evidence.crop,
         detector_model=message.models.detector,
         reader_model=message.models.reader,
+        plate_corners=tuple(message.plate_corners),
+        readings=tuple(_to_reading(reading) for reading in message.readings),
     )
+
+
+def _to_reading(message: ReadingMessage) -> ReadingFact:
+    return ReadingFact(
+        captured_at=message.captured_at,
+        colour=message.colour,
+        quality_ppm=message.quality_ppm,
+        weight_ppm=message.weight_ppm,
+        said=_to_said(message),
+        second=None if message.second is None else _to_said(message.second),
+    )
+
+
+def _to_said(message: SaidMessage) -> Said:
+    return Said(message.text, message.wrong_ppm, tuple(tuple(position) for position in message.positions))
 
 
 def weigh(positions: tuple[Position, ...], candidates: list[Candidate], prior_customer_ppm: int) -> Posterior:

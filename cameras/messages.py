@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +13,13 @@ from urllib.parse import quote
 
 from cameras.evidence import Evidence
 from cameras.health import CameraHealth
-from vision.types import Position, Sighting
+from vision.types import Corners, LookTaken, PlateText, Position, Sighting
 
 PPM = 1_000_000
 LIKELY_CHARACTERS = 5
+# A message names so many of the readings a sighting was made of, the heaviest, and so many choices of each.
+MOST_READINGS = 16
+READING_CHARACTERS = 3
 DETAIL_LENGTH = 400
 SIGHTINGS_PATH = "/v1/sightings"
 DEPARTURES_PATH = "/v1/departures"
@@ -51,11 +54,46 @@ def ppm(probability: float) -> int:
     return min(PPM, max(0, round(probability * PPM)))
 
 
-def position_ppm(position: Position) -> list[list[str | int]]:
+def position_ppm(position: Position, most: int = LIKELY_CHARACTERS) -> list[list[str | int]]:
     """The likely characters of one position, most likely first; those below one in a million are left out."""
     ranked = sorted(position, key=lambda likely: -likely[1])
-    counted = [(character, ppm(probability)) for character, probability in ranked[:LIKELY_CHARACTERS]]
+    counted = [(character, ppm(probability)) for character, probability in ranked[:most]]
     return [[character, share] for character, share in counted if share > 0]
+
+
+def reading_message(look: LookTaken) -> Message:
+    """One look as the message carries it; `second` only where the second reader was asked."""
+    second = {} if look.second is None else {"second": _said(look.second)}
+    return {
+        "captured_at": rfc3339(look.captured_at),
+        **_said(look.plate),
+        "colour": look.plate.colour,
+        "quality_ppm": ppm(look.quality),
+        "weight_ppm": ppm(look.weight),
+        **second,
+    }
+
+
+def _said(plate: PlateText) -> Message:
+    positions = [position_ppm(position, READING_CHARACTERS) for position in plate.positions]
+    # Where all are below one in a million, nothing is left to name.
+    is_told = plate.text is not None and all(positions)
+    return {
+        "text": plate.text if is_told else None,
+        "wrong_ppm": PPM - ppm(plate.confidence) if is_told else PPM,
+        "positions": positions if is_told else [],
+    }
+
+
+def heaviest(looks: Sequence[LookTaken]) -> list[LookTaken]:
+    """The looks that counted most, no more than a message may name, in the order they were taken."""
+    kept = sorted(looks, key=lambda look: (-look.weight, look.captured_at))[:MOST_READINGS]
+    return sorted(kept, key=lambda look: look.captured_at)
+
+
+def corners_px(corners: Corners) -> list[list[int]]:
+    """The corners of a plate as whole pixels from the top left, none below zero."""
+    return [[max(0, round(float(x))), max(0, round(float(y)))] for x, y in corners]
 
 
 def sighting_message(
@@ -78,6 +116,8 @@ def sighting_message(
         "positions": [position_ppm(position) for position in sighting.positions],
         "evidence": {"frame": evidence.frame, "crop": evidence.crop},
         "models": {"detector": models.detector, "reader": models.reader},
+        "plate_corners": corners_px(sighting.best.detection.corners),
+        "readings": [reading_message(look) for look in heaviest(sighting.taken)],
     }
 
 

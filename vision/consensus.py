@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import cv2
 import numpy as np
@@ -53,7 +54,7 @@ class Look:
     weight: 0 to 1, its quality. novelty: 0 to 1, how much it differs from the looks before it.
     thumb: the crop, small, grey, centred and of length 1.
     crop: what was read, while a second reader may still be asked; rows: how many rows it may have.
-    second: what the second reader says of it, where it was asked.
+    second: what the second reader says of it, where it was asked. captured_at: when the crop was before us.
     """
 
     plate: PlateText
@@ -63,6 +64,7 @@ class Look:
     crop: Image | None = None
     rows: tuple[int, ...] = (1,)
     second: PlateText | None = None
+    captured_at: datetime | None = None
 
     @property
     def worth(self) -> float:

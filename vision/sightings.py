@@ -27,6 +27,7 @@ from vision.stay import (
     likeness,
     looks_like,
     note_neighbours,
+    taken,
 )
 from vision.types import Corners, Departure, Detection, Event, Frame, Reading, Sighting, Zone
 from vision.zones import Rest, zone_at
@@ -242,6 +243,7 @@ class Stays:
             last_seen_at=stay.seen_at,
             best=best,
             frame=image,
+            taken=taken(stay.looks),
         )
         stay.looks.clear()
         stay.pictures.clear()

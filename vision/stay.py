@@ -14,7 +14,7 @@ from vision.consensus import Consensus, Look, Thumb, agree, novelty
 from vision.quality import UNREADABLE_WIDTH_PX
 from vision.rectify import edges, possible_rows
 from vision.track import edit_distance
-from vision.types import Corners, Image, PlateText, Position, Reading, Sighting
+from vision.types import Corners, Image, LookTaken, PlateText, Position, Reading, Sighting
 from vision.zones import Rest
 
 Point = npt.NDArray[np.float64]
@@ -130,11 +130,22 @@ def add_look(stay: Stay, reading: Reading, thumb: Thumb, image: Image) -> None:
     if has_room:
         new = novelty(thumb, stay.looks)
         rows = possible_rows(reading.detection.corners)
-        stay.looks.append(Look(reading.plate, reading.quality, new, thumb, reading.crop, rows))
+        look = Look(reading.plate, reading.quality, new, thumb, reading.crop, rows)
+        stay.looks.append(replace(look, captured_at=reading.captured_at))
         keep_best_crops(stay.looks)
         stay.consensus = agree(stay.looks)
     worth = reading.quality * (0.1 + reading.plate.confidence)
     keep_picture(stay.pictures, reading.plate.text, (worth, reading, image))
+
+
+def taken(looks: Sequence[Look]) -> tuple[LookTaken, ...]:
+    """The looks without their pictures, oldest first."""
+    kept = [
+        LookTaken(look.captured_at, look.plate, look.weight, look.worth, look.second)
+        for look in looks
+        if look.captured_at is not None
+    ]
+    return tuple(sorted(kept, key=lambda look: look.captured_at))
 
 
 def keep_best_crops(looks: list[Look]) -> None:

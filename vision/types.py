@@ -76,6 +76,21 @@ class Reading:
     crop: Image
 
 
+@dataclass(frozen=True, slots=True)
+class LookTaken:
+    """One look a sighting was made of, for whoever asks later why it says what it says.
+
+    quality, weight: 0 to 1, of the crop, and what it counted for once likeness to earlier looks is taken off.
+    second: what the other reader says of the same crop, where it was asked.
+    """
+
+    captured_at: datetime
+    plate: PlateText
+    quality: float
+    weight: float
+    second: PlateText | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """What a whole track says, final once emitted.
@@ -84,6 +99,7 @@ class Sighting:
     looks: number of independent readings behind it.
     zone: name of the zone of the picture where the plate stood (a pump), or None.
     best: the reading that shows the plate best; frame: the whole picture it was cut from.
+    taken: the looks it was made of, in the order they were taken.
     """
 
     track: int
@@ -98,6 +114,7 @@ class Sighting:
     last_seen_at: datetime
     best: Reading
     frame: Image
+    taken: tuple[LookTaken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

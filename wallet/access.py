@@ -10,12 +10,21 @@ from collections.abc import Callable
 from datetime import datetime
 
 from wallet.errors import DeviceUnknown, InvalidFact, NameTaken, OperatorUnknown
-from wallet.identities import CameraStatus, Device, DeviceRole, EvidenceLook, Operator, Session
+from wallet.identities import CameraStatus, Device, DeviceRole, EvidenceLook, EvidenceRead, Operator, Session
 from wallet.store import doors
 from wallet.store.database import Store
 from wallet.wording import check_name, check_text
 
-__all__ = ["Access", "CameraStatus", "Device", "DeviceRole", "EvidenceLook", "Operator", "Session"]
+__all__ = [
+    "Access",
+    "CameraStatus",
+    "Device",
+    "DeviceRole",
+    "EvidenceLook",
+    "EvidenceRead",
+    "Operator",
+    "Session",
+]
 
 
 class Access:
@@ -132,11 +141,24 @@ class Access:
         """The last status of every camera."""
         return self._store.read(lambda connection: doors.list_camera_status(connection, station))
 
+    def record_read(
+        self, kind: str, subject: str, purpose: str, actor: str, now: datetime, operator_id: str | None = None
+    ) -> EvidenceRead:
+        """Writes down who reads evidence and why, before it is shown; raises InvalidFact without purpose."""
+        check_text("purpose", purpose, 200)
+        check_text("actor", actor, 100)
+        read = EvidenceRead(self._new_id(), actor, operator_id, kind, subject, purpose, now)
+        self._store.write(lambda connection: doors.add_read(connection, read))
+        return read
+
     def record_look(self, sha256: str, operator_id: str, purpose: str, now: datetime) -> EvidenceLook:
-        """Writes down that somebody looks at a picture, before it is shown."""
-        look = EvidenceLook(self._new_id(), sha256, operator_id, purpose, now)
-        self._store.write(lambda connection: doors.add_look(connection, look))
-        return look
+        """The same for a picture that an operator looks at."""
+        read = self.record_read("picture", sha256, purpose, operator_id, now, operator_id)
+        return EvidenceLook(read.id, sha256, operator_id, purpose, now)
+
+    def reads(self, subject: str | None = None, limit: int = 100) -> list[EvidenceRead]:
+        """Who read evidence, newest first."""
+        return self._store.read(lambda connection: doors.reads_of(connection, subject, limit))
 
     def looks(self, sha256: str) -> list[EvidenceLook]:
         """Who looked at this picture, oldest first."""

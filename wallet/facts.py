@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from wallet.fingerprint import LEFT_OUT_IF_EMPTY
+from wallet.reading_facts import Corner, ReadingFact
+
 Colour = Literal["blue", "green", "yellow", "white", "black"]
 COLOURS: tuple[Colour, ...] = ("blue", "green", "yellow", "white", "black")
 Outcome = Literal["auto", "review", "none"]
@@ -138,6 +141,7 @@ class SightingFact:
     pump: name of the pump where the car stands, or None (an entry camera).
     evidence_frame, evidence_crop: sha256 of the pictures; detector_model, reader_model: sha256 of the
     weights.
+    plate_corners: of the plate in the frame, in pixels; readings: what it was made of. Both are evidence.
     """
 
     sighting_id: str
@@ -155,6 +159,8 @@ class SightingFact:
     evidence_crop: str | None = None
     detector_model: str | None = None
     reader_model: str | None = None
+    plate_corners: tuple[Corner, ...] = field(default=(), metadata=LEFT_OUT_IF_EMPTY)
+    readings: tuple[ReadingFact, ...] = field(default=(), metadata=LEFT_OUT_IF_EMPTY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,21 +8,32 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+# Metadata of a field that came later: a body without it has the hash it always had.
+LEFT_OUT_IF_EMPTY = {"left_out_if_empty": True}
+
 
 def body_hash(body: Any) -> str:
     """SHA-256 (hex) over the body written in one fixed way.
 
     Accepts dataclasses, mappings, sequences and plain values.
     """
-    written = json.dumps(
+    return hashlib.sha256(canonical(body).encode()).hexdigest()
+
+
+def canonical(body: Any) -> str:
+    """The body as JSON, written in the one way that is hashed."""
+    return json.dumps(
         _plain(body), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
     )
-    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {
+            field.name: _plain(given)
+            for field in dataclasses.fields(value)
+            if (given := getattr(value, field.name)) or not field.metadata.get("left_out_if_empty")
+        }
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, dict):

@@ -68,6 +68,23 @@ class CameraStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceRead:
+    """Somebody read evidence: who, what and why.
+
+    actor: a name for people; operator_id: where it was an operator. kind: picture, sighting, dispute_pack or
+    export; subject: the picture's SHA-256, else an id.
+    """
+
+    id: str
+    actor: str
+    operator_id: str | None
+    kind: str
+    subject: str
+    purpose: str
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceLook:
     """Somebody looked at a picture, and why."""
 

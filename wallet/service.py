@@ -34,6 +34,7 @@ from wallet.facts import (
 )
 from wallet.once import write_named
 from wallet.plates import Positions, likely_strings
+from wallet.proof import Proof
 from wallet.proving import Proving
 from wallet.reviewing import Reviewing
 from wallet.rules import Rules
@@ -88,6 +89,7 @@ class Wallet:
         self.commands = Commands(store, new_id)
         self.proving = Proving(store, new_id)
         self.reviewing = Reviewing(store, rules, new_id)
+        self.proof = Proof(store)
         self._new_id = new_id
 
     @property
@@ -191,7 +193,9 @@ class Wallet:
         check_sighting(sighting, posterior)
         return write_named(
             self.store,
-            lambda tx: visits.arrive(tx, sighting, posterior, self.rules, self._new_id, now),
+            lambda tx: visits.arrive(
+                tx, sighting, posterior, self.rules, self._new_id, now, self.proof.deciding
+            ),
             now,
         )
 

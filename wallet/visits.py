@@ -11,16 +11,18 @@ from sqlalchemy import Connection
 from wallet import decide
 from wallet.charges import insufficient
 from wallet.command_facts import Rejected
+from wallet.deciding import NOBODY, Deciding, Notes
 from wallet.errors import InvalidFact, KeyReused, SightingUnknown
 from wallet.facts import Arrival, Match, Posterior, Reason, Review, SightingFact, Vehicle, Visit
 from wallet.fingerprint import body_hash
 from wallet.ledger import Wallet, reserve
 from wallet.money import MILLION
 from wallet.objections import Case, objections_to
+from wallet.replaying import shadow_of
 from wallet.rules import Rules
 from wallet.sales import NewId, settle_found, void
 from wallet.stays import Found, stay_of, visit_for_sale
-from wallet.store import balances, events, forecourt, people, reviewing, selling
+from wallet.store import balances, events, forecourt, people, proof, reviewing, selling
 from wallet.store.balances import Hold
 
 
@@ -34,6 +36,8 @@ class _Setting:
     rules: Rules
     new_id: NewId
     now: datetime
+    deciding: Deciding
+    notes: Notes
 
 
 def arrive(
@@ -43,6 +47,7 @@ def arrive(
     rules: Rules,
     new_id: NewId,
     now: datetime,
+    deciding: Deciding = NOBODY,
 ) -> Arrival:
     """Decides about a sighting once; the same sighting again gets the same match."""
     body = body_hash(sighting)
@@ -50,8 +55,9 @@ def arrive(
         return _again(connection, sighting, body)
     if sighting.pump is not None:
         forecourt.lock_pump(connection, sighting.station, sighting.pump)
-    setting = _Setting(connection, sighting, posterior, rules, new_id, now)
-    likely, wallet = _locked(connection, posterior)
+    proof.add_readings(connection, sighting)
+    setting = _Setting(connection, sighting, posterior, rules, new_id, now, deciding, Notes())
+    likely, wallet = _locked(setting)
     why = decide.is_stranger(sighting, likely, rules)
     if why is not None or likely is None or wallet is None:
         why = why or Reason("not_registered", f"No registered plate fits {sighting.text}.")
@@ -69,10 +75,12 @@ def _again(connection: Connection, sighting: SightingFact, body: str) -> Arrival
     return Arrival(match, visit, match.hold_fen, repeated=True)
 
 
-def _locked(connection: Connection, posterior: Posterior) -> tuple[decide.Likely | None, Wallet | None]:
+def _locked(setting: _Setting) -> tuple[decide.Likely | None, Wallet | None]:
     """The most likely registered vehicle, whose wallet is locked, so that unbinding it waits for us."""
+    connection, posterior = setting.connection, setting.posterior
     while True:
         bound = people.bound_vehicles(connection, [plate for plate, _ in posterior.candidates])
+        setting.notes.see_bound(bound)
         likely = decide.most_likely(posterior, bound)
         if likely is None:
             return None, None
@@ -91,13 +99,16 @@ def _known_car(setting: _Setting, likely: decide.Likely, wallet: Wallet) -> Arri
     else:
         amount_fen = stay.hold_fen if stay.state == "open" else 0
     case = Case(connection, sighting, likely, stay, rules, setting.now)
-    decision = decide.decide(sighting, likely, amount_fen, rules, objections_to(case))
+    objections = objections_to(case)
+    setting.notes.see_case(wallet.available_fen, stay, objections)
+    decision = decide.decide(sighting, likely, amount_fen, rules, objections)
     if decision.outcome != "auto":
         return _finish(setting, decision, None)
     if stay is not None:
         _join(setting, stay, newest=stay.id == known[0].id)
         return _finish(setting, decision, stay.id, joined=True)
     wallet = _end_overstays(setting, known, wallet)
+    setting.notes.see_hold(wallet.available_fen)
     hold_fen = decide.hold_for(wallet.available_fen, rules)
     if hold_fen < rules.minimum_hold_fen:
         return _finish(setting, decide.without_funds(decision, wallet.available_fen, rules), None)
@@ -215,6 +226,10 @@ def _finish(
         posterior=setting.posterior,
     )
     forecourt.add_match(connection, match)
+    inputs = setting.notes.inputs
+    proof.add_inputs(
+        connection, match, inputs, setting.deciding, shadow_of(setting.deciding, sighting, match, inputs)
+    )
     if match.outcome == "review":
         _ask_about(setting, match)
     events.tell(
@@ -224,7 +239,8 @@ def _finish(
             "sighting_id": match.sighting_id,
             "station": sighting.station,
             "camera": sighting.camera,
-            "text": sighting.text,
+            # The plate of a car that is nobody's leaves this service in no event.
+            "text": None if match.outcome == "none" else sighting.text,
             "outcome": match.outcome,
             "plate": match.plate,
             "account_id": match.account_id,

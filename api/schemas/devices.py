@@ -51,6 +51,18 @@ SIGHTING: dict[str, Any] = {
     ],
     "evidence": {"frame": FRAME_SHA256, "crop": CROP_SHA256},
     "models": {"detector": "a" * 64, "reader": "b" * 64},
+    "plate_corners": [[610, 402], [742, 405], [741, 446], [609, 443]],
+    "readings": [
+        {
+            "captured_at": "2026-11-21T08:00:00.320Z",
+            "text": "粤B12345",
+            "wrong_ppm": 14000,
+            "positions": [[["粤", 990000]], *([[c, 999000]] for c in "B12345")],
+            "colour": "blue",
+            "quality_ppm": 810000,
+            "weight_ppm": 640000,
+        }
+    ],
 }
 
 
@@ -67,8 +79,32 @@ class Models(Message):
 Position = Annotated[list[tuple[Character, Ppm]], Field(min_length=1, max_length=5)]
 
 
+class SaidMessage(Message):
+    """What one reader says of one look."""
+
+    text: PlateText | None
+    wrong_ppm: Ppm
+    positions: Annotated[list[Position], Field(max_length=10)]
+
+
+class ReadingMessage(SaidMessage):
+    """One look that the sighting was made of. weight_ppm: what it counted for."""
+
+    captured_at: Time
+    colour: Colour
+    quality_ppm: Ppm
+    weight_ppm: Ppm
+    second: SaidMessage | None = None
+
+
+Pixel = Annotated[int, Field(strict=True, ge=0, le=100_000)]
+
+
 class SightingMessage(Message):
-    """What a camera saw of one car's stay in its picture. Its evidence was uploaded before."""
+    """What a camera saw of one car's stay in its picture. Its evidence was uploaded before.
+
+    readings, plate_corners: kept as evidence, and decide nothing; an older camera worker sends neither.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [SIGHTING]})
 
@@ -85,6 +121,8 @@ class SightingMessage(Message):
     positions: Annotated[list[Position], Field(max_length=10)]
     evidence: Evidence
     models: Models
+    plate_corners: list[tuple[Pixel, Pixel]] = Field(default_factory=list, max_length=4)
+    readings: list[ReadingMessage] = Field(default_factory=list, max_length=16)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

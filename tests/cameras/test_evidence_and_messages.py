@@ -26,6 +26,7 @@ from cameras.messages import (
     sighting_message,
 )
 from tests.cameras.fakes import START, picture, sighting
+from vision.types import LookTaken, PlateText
 
 MODELS = ModelNames("d" * 64, "e" * 64)
 EVIDENCE = Evidence("a" * 64, "b" * 64)
@@ -123,7 +124,44 @@ def test_the_sighting_message_is_exactly_the_agreed_one():
         "positions": [[[letter, 998000], ["8", 1200]] for letter in "粤B12345"],
         "evidence": {"frame": "a" * 64, "crop": "b" * 64},
         "models": {"detector": "d" * 64, "reader": "e" * 64},
+        "plate_corners": [[10, 10], [60, 10], [60, 30], [10, 30]],
+        "readings": [],
     }
+
+
+def look(at_s: int, weight: float = 0.5, **changes) -> LookTaken:
+    plate = sighting().best.plate
+    return replace(LookTaken(START + timedelta(seconds=at_s), plate, 0.8, weight), **changes)
+
+
+def test_the_readings_a_sighting_was_made_of_travel_with_it_in_the_order_they_were_taken():
+    unread = PlateText(None, "blue", 0.9, (), 0.0)
+    found = message(taken=(look(0), look(1, second=unread)))["readings"]
+    said = {
+        "text": "粤B12345",
+        "wrong_ppm": 20_000,
+        "positions": [[[c, 998000], ["8", 1200]] for c in "粤B12345"],
+    }
+    one = {**said, "colour": "blue", "quality_ppm": 800_000, "weight_ppm": 500_000}
+    assert found == [
+        {"captured_at": "2026-01-05T08:00:00.000000Z", **one},
+        {
+            "captured_at": "2026-01-05T08:00:01.000000Z",
+            **one,
+            "second": {"text": None, "wrong_ppm": 1_000_000, "positions": []},
+        },
+    ]
+
+
+def test_a_message_names_the_heaviest_sixteen_readings_and_stays_small():
+    eight = PlateText(
+        "粤BD12345", "green", 0.9, tuple(tuple((c, 0.2) for c in "ABCDE") for _ in range(8)), 0.9
+    )
+    looks = tuple(look(i, weight=i / 100, plate=eight, second=eight) for i in range(52))
+    found = message(taken=looks)
+    assert [reading["weight_ppm"] for reading in found["readings"]] == [i * 10_000 for i in range(36, 52)]
+    assert all(len(p) == 3 for reading in found["readings"] for p in reading["positions"])
+    assert len(as_bytes(found)) < 16_000
 
 
 def test_a_message_holds_no_floats_and_always_has_the_same_bytes():

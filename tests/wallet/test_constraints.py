@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from wallet.deciding import DeciderFact
 from wallet.errors import KeyReused
+from wallet.facts import Posterior
 from wallet.guards import FACTS, KEPT
+from wallet.reading_facts import ReadingFact, Said
 from wallet.review_facts import Given
 
 
@@ -25,10 +29,28 @@ def used(wallet, forecourt):
     forecourt.arrive("粤B00003", pump="3", sighting_id="s3", candidates=(("粤B00002", 900_000),))
     operator = wallet.access.add_operator("wang", "admin", "hash", forecourt.at(0))
     wallet.access.record_look("a" * 64, operator.id, "test", forecourt.at(0))
+    _evidence(wallet, forecourt)
     _command(wallet, forecourt)
     _review(wallet, forecourt)
     assert wallet.proving.prove(b"key", forecourt.at(600)).ok
     return wallet
+
+
+def _evidence(wallet, forecourt):
+    """A sighting with a reading, decided by somebody; an erasure; a look as the version before wrote it."""
+    wallet.proof.decide_as(DeciderFact("d1", "c" * 64, {}, {}, forecourt.at(0)))
+    reading = ReadingFact(forecourt.at(0), "blue", 1, 1, Said(None, 1_000_000, ()))
+    seen = replace(forecourt.sighting("粤B00004", pump="4", sighting_id="s4"), readings=(reading,))
+    wallet.arrive(seen, Posterior((), 1_000_000), forecourt.at(0))
+    moment = "2026-11-21 08:00:00.000000"
+    with wallet.engine.connect().execution_options(platepay_writes=True) as connection, connection.begin():
+        for statement in (
+            "INSERT INTO erasures (id, kind, subject, reason, actor, erased, recorded_at)"
+            f" VALUES ('e1', 'sighting', 's0', 'test', 'test', '[]', '{moment}')",
+            "INSERT INTO evidence_looks (id, sha256, operator_id, purpose, looked_at)"
+            f" SELECT 'l1', 'a', id, 'test', '{moment}' FROM operators",
+        ):
+            connection.exec_driver_sql(statement)
 
 
 def _command(wallet, forecourt):

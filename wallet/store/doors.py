@@ -9,9 +9,17 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wallet.identities import CameraStatus, Device, EvidenceLook, Operator, Session
+from wallet.identities import CameraStatus, Device, EvidenceLook, EvidenceRead, Operator, Session
 from wallet.store.statements import Statement, add, insert_new
-from wallet.tables import camera_status, devices, evidence_looks, nonces, operators, sessions
+from wallet.tables import (
+    camera_status,
+    devices,
+    evidence_looks,
+    evidence_reads,
+    nonces,
+    operators,
+    sessions,
+)
 
 
 def add_operator(connection: Connection, operator: Operator) -> bool:
@@ -244,15 +252,29 @@ def list_camera_status(connection: Connection, station: str | None) -> list[Came
     return [CameraStatus(**row._mapping) for row in connection.execute(query)]
 
 
-def add_look(connection: Connection, look: EvidenceLook) -> None:
-    """Writes a look at a picture."""
-    add(connection, evidence_looks, **asdict(look))
+def add_read(connection: Connection, read: EvidenceRead) -> None:
+    """Writes that somebody reads evidence."""
+    add(connection, evidence_reads, **asdict(read))
+
+
+def reads_of(connection: Connection, subject: str | None, most: int) -> list[EvidenceRead]:
+    """Who read this (None: anything), newest first."""
+    query = select(evidence_reads).order_by(evidence_reads.c.id.desc()).limit(most)
+    if subject is not None:
+        query = query.where(evidence_reads.c.subject == subject)
+    return [EvidenceRead(**row._mapping) for row in connection.execute(query)]
 
 
 def looks_at(connection: Connection, sha256: str) -> list[EvidenceLook]:
-    """Looks at this picture, oldest first."""
-    query = select(evidence_looks).where(evidence_looks.c.sha256 == sha256).order_by(evidence_looks.c.id)
-    return [EvidenceLook(**row._mapping) for row in connection.execute(query)]
+    """Looks at this picture by operators, oldest first; those of before evidence_reads too."""
+    query = select(evidence_looks).where(evidence_looks.c.sha256 == sha256)
+    looks = [EvidenceLook(**row._mapping) for row in connection.execute(query)]
+    reads = select(evidence_reads).where(evidence_reads.c.subject == sha256)
+    looks += [
+        EvidenceLook(row.id, row.subject, row.operator_id or "", row.purpose, row.read_at)
+        for row in connection.execute(reads)
+    ]
+    return sorted(looks, key=lambda look: look.id)
 
 
 def _operator(row: Row[tuple[object, ...]]) -> Operator:

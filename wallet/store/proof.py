@@ -1,0 +1,192 @@
+"""Rows of what decisions were made of: readings, inputs, deciders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from wallet.deciding import DeciderFact, Deciding, Inputs, StayNote
+from wallet.facts import Match, Reason, SightingFact, Vehicle
+from wallet.fingerprint import body_hash
+from wallet.reading_facts import Corner, ReadingFact, Said
+from wallet.replaying import Verdict
+from wallet.store.statements import add, insert_new
+from wallet.tables import deciders, decision_inputs, sighting_readings
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReadings:
+    """The readings of a sighting. is_erased: they are gone, their number and hash are not."""
+
+    readings: tuple[ReadingFact, ...]
+    corners: tuple[Corner, ...]
+    reading_count: int
+    readings_sha256: str
+    is_erased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowNote:
+    """What the rules in the shadow said of one sighting when it was decided."""
+
+    sighting_id: str
+    shadow_id: str
+    outcome: str
+    hold_fen: int
+    joined: bool
+    same_account: bool
+    reasons: tuple[str, ...]
+
+
+def add_readings(connection: Connection, sighting: SightingFact) -> None:
+    """Keeps what the sighting was made of, where the camera told it."""
+    if not sighting.readings and not sighting.plate_corners:
+        return
+    add(
+        connection,
+        sighting_readings,
+        sighting_id=sighting.sighting_id,
+        readings=[_reading_row(reading) for reading in sighting.readings],
+        corners=[list(corner) for corner in sighting.plate_corners],
+        reading_count=len(sighting.readings),
+        readings_sha256=body_hash([sighting.readings, sighting.plate_corners]),
+    )
+
+
+def find_readings(connection: Connection, sighting_id: str) -> KeptReadings | None:
+    """What this sighting was made of."""
+    query = select(sighting_readings).where(sighting_readings.c.sighting_id == sighting_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return KeptReadings(
+        readings=tuple(_reading(reading) for reading in row.readings),
+        corners=tuple((int(x), int(y)) for x, y in row.corners),
+        reading_count=row.reading_count,
+        readings_sha256=row.readings_sha256,
+        is_erased=row.erasure_id is not None,
+    )
+
+
+def _reading_row(reading: ReadingFact) -> dict[str, Any]:
+    return {**asdict(reading), "captured_at": reading.captured_at.isoformat()}
+
+
+def _reading(row: Mapping[str, Any]) -> ReadingFact:
+    return ReadingFact(
+        captured_at=datetime.fromisoformat(row["captured_at"]),
+        colour=row["colour"],
+        quality_ppm=row["quality_ppm"],
+        weight_ppm=row["weight_ppm"],
+        said=_said(row["said"]),
+        second=None if row["second"] is None else _said(row["second"]),
+    )
+
+
+def _said(row: Mapping[str, Any]) -> Said:
+    positions = tuple(tuple((str(c), int(ppm)) for c, ppm in position) for position in row["positions"])
+    return Said(row["text"], row["wrong_ppm"], positions)
+
+
+# Deciders and their inputs ----------------------------------------------------------------------------------
+
+
+def add_decider(connection: Connection, decider: DeciderFact) -> None:
+    """Adds the decider unless it is known."""
+    insert_new(
+        connection,
+        deciders,
+        id=decider.id,
+        code_sha256=decider.code_sha256,
+        rules=dict(decider.rules),
+        configuration=dict(decider.configuration),
+        first_used_at=decider.first_used_at,
+    )
+
+
+def find_decider(connection: Connection, decider_id: str) -> DeciderFact | None:
+    """The decider of this hash."""
+    row = connection.execute(select(deciders).where(deciders.c.id == decider_id)).one_or_none()
+    if row is None:
+        return None
+    return DeciderFact(row.id, row.code_sha256, row.rules, row.configuration, row.first_used_at)
+
+
+def add_inputs(
+    connection: Connection, match: Match, inputs: Inputs, deciding: Deciding, shadow: Verdict | None
+) -> None:
+    """Keeps what a decision was made of, and what the shadow rules say."""
+    add(
+        connection,
+        decision_inputs,
+        sighting_id=match.sighting_id,
+        decider_id=deciding.decider_id,
+        inputs=inputs_row(inputs),
+        shadow_id=deciding.shadow_id,
+        # No plate: it is what an erasure need not touch.
+        shadow=None
+        if shadow is None
+        else {
+            "outcome": shadow.outcome,
+            "hold_fen": shadow.hold_fen,
+            "joined": shadow.joined,
+            "same_account": shadow.account_id == match.account_id,
+            "reasons": [reason.code for reason in shadow.reasons],
+        },
+    )
+
+
+def find_inputs(connection: Connection, sighting_id: str) -> tuple[str | None, Inputs] | None:
+    """(who decided, what it was decided on) of this sighting; None where none was kept or it was erased."""
+    query = select(decision_inputs).where(
+        decision_inputs.c.sighting_id == sighting_id, decision_inputs.c.erasure_id.is_(None)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (row.decider_id, inputs_from(row.inputs))
+
+
+def newest_shadows(connection: Connection, most: int) -> list[ShadowNote]:
+    """What the shadow rules said, newest sighting first."""
+    query = (
+        select(decision_inputs.c.sighting_id, decision_inputs.c.shadow_id, decision_inputs.c.shadow)
+        .where(decision_inputs.c.shadow_id.is_not(None))
+        .order_by(decision_inputs.c.sighting_id.desc())
+        .limit(most)
+    )
+    return [
+        ShadowNote(row.sighting_id, row.shadow_id, **{**row.shadow, "reasons": tuple(row.shadow["reasons"])})
+        for row in connection.execute(query)
+    ]
+
+
+def inputs_row(inputs: Inputs) -> dict[str, Any]:
+    """The inputs as JSON."""
+    return {
+        "bound": [
+            [one.id, one.account_id, one.plate, one.colour, one.bound_at.isoformat()] for one in inputs.bound
+        ],
+        "available_fen": inputs.available_fen,
+        "for_hold_fen": inputs.for_hold_fen,
+        "stay": None if inputs.stay is None else asdict(inputs.stay),
+        "objections": [asdict(reason) for reason in inputs.objections],
+    }
+
+
+def inputs_from(row: Mapping[str, Any]) -> Inputs:
+    """The inputs out of JSON."""
+    return Inputs(
+        bound=tuple(_vehicle(one) for one in row["bound"]),
+        available_fen=row["available_fen"],
+        for_hold_fen=row["for_hold_fen"],
+        stay=None if row["stay"] is None else StayNote(**row["stay"]),
+        objections=tuple(Reason(**reason) for reason in row["objections"]),
+    )
+
+
+def _vehicle(row: Sequence[str]) -> Vehicle:
+    vehicle_id, account_id, plate, colour, bound_at = row
+    return Vehicle(vehicle_id, account_id, plate, colour, datetime.fromisoformat(bound_at), None)
