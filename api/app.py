@@ -15,7 +15,7 @@ from api.body_limit import BodyLimit
 from api.observe import Observed
 from api.problems import install_problem_handlers
 from api.refusals import PROBLEM_SCHEMA
-from api.routes import accounts, devices, health, log, money, recharge, reviews, sessions
+from api.routes import accounts, devices, evidence, health, log, money, recharge, reviews, sessions
 from api.settings import Settings, read_settings
 from api.wiring import Services, build_services
 
@@ -59,6 +59,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         devices.pictures,
         log.router,
         reviews.router,
+        evidence.router,
     ):
         app.include_router(router)
     install_problem_handlers(app)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli_proof import proof
 from api.commands.failures import CommandError, readable_failures
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(operator, name="operator")
 app.add_typer(device, name="device")
 app.add_typer(outbox, name="outbox")
+app.add_typer(proof)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 EngineOption = Annotated[

@@ -105,6 +105,18 @@ def get_key(
 
 TheKey = Annotated[str, Depends(get_key)]
 
+# Why somebody looks at evidence; kept with the look.
+ThePurpose = Annotated[
+    str,
+    Header(
+        alias="Platepay-Purpose",
+        min_length=1,
+        max_length=200,
+        description="Why the evidence is looked at; kept with who and when",
+        examples=["dispute 4711"],
+    ),
+]
+
 
 async def whole_numbers_only(request: Request, body: Body) -> None:
     """Refuse any float in a JSON body.

@@ -55,6 +55,16 @@ def ledger_key(secret: bytes) -> bytes:
     return _derive(secret, "ledger").encode()
 
 
+def pack_seed(secret: bytes) -> bytes:
+    """The 32 bytes that the Ed25519 key of dispute packs is made of."""
+    return bytes.fromhex(_derive(secret, "dispute pack"))
+
+
+def plate_key(secret: bytes) -> bytes:
+    """The key of the hashes under which plates are found."""
+    return _derive(secret, "plate index").encode()
+
+
 def find_secret(settings: Settings) -> bytes | None:
     """The secret where there is one already; unlike `server_secret` makes none."""
     if settings.secret is None and not (settings.data_dir / SECRET_FILE).exists():

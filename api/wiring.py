@@ -12,9 +12,11 @@ import redis
 from api.auth import Devices, Operators
 from api.autopay import Autopay
 from api.channels import Channel, SandboxChannel
+from api.deciding import decider
+from api.dispute.signing import Signer
 from api.evidence import EvidenceStore
 from api.janitor import Rounds
-from api.keys import channel_key, ledger_key, server_secret
+from api.keys import channel_key, ledger_key, pack_seed, server_secret
 from api.metrics import Metrics
 from api.migrations import upgrade
 from api.nonces import DatabaseNonces, NonceStore, RedisNonces, connect_redis
@@ -56,6 +58,7 @@ class Services:
     relay: Rounds | None
     passwords: Passwords
     redis_client: redis.Redis | None
+    signer: Signer
 
     def start(self) -> None:
         """Begin the work in the background."""
@@ -128,6 +131,8 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
     """Every part, ready to start. Raises WalletError where the database cannot be trusted with money."""
     wallet = open_database(settings)
     access = wallet.access
+    configuration = {"prior_customer_ppm": settings.prior_customer_ppm}
+    wallet.proof.decide_as(decider(wallet.rules, configuration, clock()))
     secret = server_secret(settings)
     metrics = Metrics()
     evidence = EvidenceStore(settings.data_dir / "evidence")
@@ -168,4 +173,5 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
         relay=relay,
         passwords=passwords,
         redis_client=redis_client,
+        signer=Signer(pack_seed(secret)),
     )

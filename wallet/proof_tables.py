@@ -34,7 +34,7 @@ decision_inputs = Table(
     Column("decider_id", String(64)),
     Column("inputs", JSON, nullable=False),
     Column("shadow_id", String(64)),
-    Column("shadow", JSON(none_as_null=True)),
+    Column("shadow", JSON),
     id_column("erasure_id"),
     ForeignKeyConstraint(["sighting_id"], ["sightings.id"]),
     ForeignKeyConstraint(["decider_id"], ["deciders.id"]),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections import Counter
@@ -18,6 +19,16 @@ from api.dispute.chain import FORMAT, MANIFEST
 from api.dispute.signing import is_signed, key_id
 
 Found = dict[str, bytes | None]
+# What reading a zip raises, depending on which of its bytes is wrong.
+BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    ValueError,
+    struct.error,
+    OverflowError,
+    EOFError,
+    OSError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ def check_pack(data: bytes, public_key: str | None = None) -> Checked:
     """
     try:
         names, found = _read(data)
-    except zipfile.BadZipFile as error:
+    except BROKEN_ZIP as error:
         return Checked((Problem("unreadable", "the file", f"is no zip that can be read: {error}"),))
     manifest = _manifest(found.get(MANIFEST))
     if isinstance(manifest, Problem):
@@ -79,7 +90,7 @@ def _read(data: bytes) -> tuple[list[str], Found]:
         for entry in entries:
             try:
                 found[entry.filename] = archive.read(entry)
-            except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+            except (*BROKEN_ZIP, zlib.error, RuntimeError):
                 found[entry.filename] = None
         return [entry.filename for entry in entries], found
 

@@ -9,7 +9,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
 from api import answers
-from api.deps import Body, Parts, TheCamera, TheOperator, ThePump, get_camera, get_pump, whole_numbers_only
+from api.deps import (
+    Body,
+    Parts,
+    TheCamera,
+    TheOperator,
+    ThePump,
+    ThePurpose,
+    get_camera,
+    get_pump,
+    whole_numbers_only,
+)
 from api.errors import (
     EvidenceDiffers,
     EvidenceMissing,
@@ -120,10 +130,14 @@ def put_evidence(sha256: Sha256InPath, body: Body, services: Parts, response: Re
         **refusals(*OPERATOR, EvidenceUnknown),
     },
 )
-def get_evidence(sha256: Sha256InPath, services: Parts, operator: TheOperator) -> Response:
-    """A picture, for operators; who looked is kept."""
+def get_evidence(
+    sha256: Sha256InPath, services: Parts, operator: TheOperator, purpose: ThePurpose = "picture"
+) -> Response:
+    """A picture, for operators; who looked and why is kept."""
     content = services.evidence.get(sha256)
-    services.access.record_look(sha256, operator.operator_id, "picture", services.clock())
+    services.access.record_read(
+        "picture", sha256, purpose, operator.operator_name, services.clock(), operator.operator_id
+    )
     return Response(
         content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600, immutable"}
     )

@@ -133,12 +133,13 @@ REFUSED = [
     ("UPDATE vehicles SET plate = '粤B00001' WHERE plate = '粤B00002'", "binding"),
     ("UPDATE reviews SET state = 'closed'", "open_is_not_closed"),
     (
-        "INSERT INTO vehicles SELECT 'x', account_id, plate, colour, bound_at, NULL FROM vehicles LIMIT 1",
+        "INSERT INTO vehicles (id, account_id, plate, colour, bound_at)"
+        " SELECT 'x', account_id, plate, colour, bound_at FROM vehicles LIMIT 1",
         "plate",
     ),
     (
         "INSERT INTO visits SELECT 'x', station, pump, account_id, vehicle_id, plate, state, ended_by,"
-        " opened_at, last_seen_at, left_at, settled_at, recorded_at, 's3', 's3'"
+        " opened_at, last_seen_at, left_at, settled_at, recorded_at, 's3', 's3', NULL"
         " FROM visits WHERE state = 'open'",
         "vehicle_id",
     ),

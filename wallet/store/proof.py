@@ -120,6 +120,7 @@ def add_inputs(
     connection: Connection, match: Match, inputs: Inputs, deciding: Deciding, shadow: Verdict | None
 ) -> None:
     """Keeps what a decision was made of, and what the shadow rules say."""
+    values: dict[str, Any] = {} if shadow is None else {"shadow": _shadow_row(shadow, match)}
     add(
         connection,
         decision_inputs,
@@ -127,17 +128,19 @@ def add_inputs(
         decider_id=deciding.decider_id,
         inputs=inputs_row(inputs),
         shadow_id=deciding.shadow_id,
-        # No plate: it is what an erasure need not touch.
-        shadow=None
-        if shadow is None
-        else {
-            "outcome": shadow.outcome,
-            "hold_fen": shadow.hold_fen,
-            "joined": shadow.joined,
-            "same_account": shadow.account_id == match.account_id,
-            "reasons": [reason.code for reason in shadow.reasons],
-        },
+        **values,
     )
+
+
+def _shadow_row(shadow: Verdict, match: Match) -> dict[str, Any]:
+    """Without a plate: an erasure need not touch it."""
+    return {
+        "outcome": shadow.outcome,
+        "hold_fen": shadow.hold_fen,
+        "joined": shadow.joined,
+        "same_account": shadow.account_id == match.account_id,
+        "reasons": [reason.code for reason in shadow.reasons],
+    }
 
 
 def find_inputs(connection: Connection, sighting_id: str) -> tuple[str | None, Inputs] | None:

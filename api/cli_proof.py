@@ -1,0 +1,51 @@
+"""The commands of proof: packs, their verifier, replays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Without a name: its commands stand beside those of api/cli.py.
+proof = typer.Typer()
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@proof.command()
+def dispute(
+    visit: Annotated[str, typer.Argument(help="The visit's id.")],
+    out: Annotated[Path, typer.Option(help="The zip to write.")],
+    purpose: Annotated[str, typer.Option(help="Why it is made; kept with who and when.")] = "dispute",
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Pictures as they were taken, with other cars and plates.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write all that is known of a visit into one signed zip: pictures, readings, decision, sale, ledger."""
+    from api.commands.dispute import dispute as run
+
+    raise typer.Exit(run(visit, out, purpose, whole=whole, as_json=json))
+
+
+@proof.command()
+def verify(
+    pack: Annotated[Path, typer.Argument(help="The zip that `platepay dispute` wrote.")],
+    key: Annotated[
+        str | None, typer.Option(help="The service's public key, or a file of it: `platepay signing-key`.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Check a pack by its bytes alone; exit 1 and name what was changed, dropped, added, renamed or moved."""
+    from api.commands.dispute import verify as run
+
+    raise typer.Exit(run(pack, key, as_json=json))
+
+
+@proof.command("signing-key")
+def signing_key() -> None:
+    """Print the public key that packs are checked with."""
+    from api.commands.dispute import signing_key as run
+
+    raise typer.Exit(run())

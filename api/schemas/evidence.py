@@ -1,0 +1,24 @@
+"""Answers about evidence: who looked at it, and the key that proves it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from api.schemas.fields import Message, Time
+
+
+class SigningKeyAnswer(Message):
+    algorithm: Literal["Ed25519"]
+    public_key: str
+
+
+class EvidenceReadView(Message):
+    actor: str
+    kind: str
+    subject: str
+    purpose: str
+    read_at: Time
+
+
+class EvidenceReadsAnswer(Message):
+    reads: list[EvidenceReadView]
