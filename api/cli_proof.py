@@ -49,3 +49,25 @@ def signing_key() -> None:
     from api.commands.dispute import signing_key as run
 
     raise typer.Exit(run())
+
+
+@proof.command()
+def replay(
+    since: Annotated[str | None, typer.Option(help="From this moment on, with its zone.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this moment.")] = None,
+    station: Annotated[str | None, typer.Option(help="Only this station.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="Rules to decide by, JSON or TOML.")] = None,
+    change: Annotated[list[str] | None, typer.Option("--set", help="NAME=NUMBER: one rule changed.")] = None,
+    shadow: Annotated[bool, typer.Option("--shadow", help="By the rules of PLATEPAY_SHADOW_RULES.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Where each decision is written, a line of JSON.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 where one drifts, or a car pays from a wrong account.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Decide stored sightings again: by the rules of then, or by others with the difference in fen."""
+    from api.commands.replay import Asked
+    from api.commands.replay import replay as run
+
+    asked = Asked(since, until, station, rules, tuple(change or ()), shadow, out, check, json)
+    raise typer.Exit(run(asked))

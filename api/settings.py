@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from wallet.rules import Rules
 
 PREFIX = "PLATEPAY_"
 
@@ -110,6 +113,11 @@ class Settings(BaseSettings):
         None, ge=0, description="So many confirmed readings make a corrected one trusted again"
     )
 
+    shadow_rules: str = Field(
+        "",
+        description="Rules tried beside, moving nothing: auto_ceiling_ppm=1000,review_cost_fen=300",
+    )
+
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -156,6 +164,21 @@ class Settings(BaseSettings):
     def rule_overrides(self) -> dict[str, int]:
         """The wallet's rules that were set, by their names there."""
         return {name: value for name in RULE_NAMES if (value := getattr(self, name)) is not None}
+
+
+def shadow_rules(settings: Settings) -> Rules | None:
+    """The rules that are tried beside the others, on top of them; None where there are none."""
+    if not settings.shadow_rules:
+        return None
+    changes: dict[str, int] = {}
+    for part in settings.shadow_rules.split(","):
+        name, _, number = part.strip().partition("=")
+        if name not in {field.name for field in fields(Rules)} or not number.isdigit():
+            raise BadSettings(
+                [f"{PREFIX}SHADOW_RULES cannot be used: {part.strip()!r} is not NAME=NUMBER of a rule"]
+            )
+        changes[name] = int(number)
+    return Rules(**{**settings.rule_overrides(), **changes})
 
 
 RULE_NAMES = (

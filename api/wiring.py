@@ -23,7 +23,7 @@ from api.nonces import DatabaseNonces, NonceStore, RedisNonces, connect_redis
 from api.passwords import Passwords
 from api.relay import Relay
 from api.schemas.devices import CameraHealthMessage
-from api.settings import Settings
+from api.settings import Settings, shadow_rules
 from wallet.access import Access, CameraStatus
 from wallet.rules import Rules
 from wallet.service import Wallet, open_wallet
@@ -132,7 +132,9 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
     wallet = open_database(settings)
     access = wallet.access
     configuration = {"prior_customer_ppm": settings.prior_customer_ppm}
-    wallet.proof.decide_as(decider(wallet.rules, configuration, clock()))
+    beside = shadow_rules(settings)
+    shadow = None if beside is None else decider(beside, {**configuration, "shadow": True}, clock())
+    wallet.proof.decide_as(decider(wallet.rules, configuration, clock()), shadow, beside)
     secret = server_secret(settings)
     metrics = Metrics()
     evidence = EvidenceStore(settings.data_dir / "evidence")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,11 +14,14 @@ from wallet.deciding import DeciderFact, Deciding, Inputs
 from wallet.errors import VisitUnknown
 from wallet.facts import SightingFact
 from wallet.rules import Rules
-from wallet.store import dispute, forecourt
+from wallet.store import dispute, forecourt, replay
 from wallet.store import proof as rows
 from wallet.store.database import Store
 from wallet.store.dispute import VisitRows
 from wallet.store.proof import KeptReadings, ShadowNote
+from wallet.store.replay import Span, StoredDecision
+
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,13 @@ class Proof:
     def shadows(self, limit: int = 500) -> list[ShadowNote]:
         """What the shadow rules said of the newest sightings they saw."""
         return self._store.read(lambda tx: rows.newest_shadows(tx, limit))
+
+    def decisions(self, span: Span) -> Iterator[StoredDecision]:
+        """Stored decisions with what they were made of, oldest first, a page at a time."""
+        after: tuple[datetime, str] | None = None
+        while found := self._store.read(partial(replay.page_with_bound, span=span, after=after, most=PAGE)):
+            yield from found
+            after = (found[-1].match.decided_at, found[-1].sighting.sighting_id)
 
     def dispute(self, visit_id: str) -> Dispute:
         """All that is known of a visit, as it stands at one moment; raises VisitUnknown."""

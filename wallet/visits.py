@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -36,8 +36,8 @@ class _Setting:
     rules: Rules
     new_id: NewId
     now: datetime
-    deciding: Deciding
-    notes: Notes
+    deciding: Deciding = NOBODY
+    notes: Notes = field(default_factory=Notes)
 
 
 def arrive(
@@ -56,7 +56,7 @@ def arrive(
     if sighting.pump is not None:
         forecourt.lock_pump(connection, sighting.station, sighting.pump)
     proof.add_readings(connection, sighting)
-    setting = _Setting(connection, sighting, posterior, rules, new_id, now, deciding, Notes())
+    setting = _Setting(connection, sighting, posterior, rules, new_id, now, deciding)
     likely, wallet = _locked(setting)
     why = decide.is_stranger(sighting, likely, rules)
     if why is not None or likely is None or wallet is None:
