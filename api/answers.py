@@ -7,9 +7,16 @@ from datetime import datetime, timedelta
 
 from api.schemas.devices import Match, Reason, SaleAnswer, SightingAnswer
 from api.schemas.log import CameraView, MatchView, ReviewView, SightingView, VisitAnswer
-from api.schemas.operators import AccountAnswer, RechargeAnswer, StatementLineAnswer, VehicleAnswer
+from api.schemas.operators import (
+    AccountAnswer,
+    RechargeAnswer,
+    StatementLineAnswer,
+    TwinAnswer,
+    VehicleAnswer,
+)
 from wallet import facts
 from wallet.access import CameraStatus
+from wallet.twins import Twin
 
 
 def reasons(given: Iterable[facts.Reason]) -> list[Reason]:
@@ -50,7 +57,8 @@ def account_answer(account: facts.Account) -> AccountAnswer:
     )
 
 
-def vehicle_answer(vehicle: facts.Vehicle) -> VehicleAnswer:
+def vehicle_answer(vehicle: facts.Vehicle, twins: Iterable[Twin] = ()) -> VehicleAnswer:
+    """A binding. twins: the registered plates taken for it; none for one that has ended."""
     return VehicleAnswer(
         vehicle_id=vehicle.id,
         account_id=vehicle.account_id,
@@ -58,6 +66,7 @@ def vehicle_answer(vehicle: facts.Vehicle) -> VehicleAnswer:
         colour=vehicle.colour,
         bound_at=vehicle.bound_at,
         unbound_at=vehicle.unbound_at,
+        twins=[TwinAnswer(plate=twin.vehicle.plate, alike_ppm=twin.alike_ppm) for twin in twins],
     )
 
 

@@ -19,8 +19,10 @@ from wallet.rules import Rules
 
 # Every module whose text can change a decision about a stored sighting.
 DECIDING = (
+    "vision.confusion",
     "vision.posterior",
     "wallet.decide",
+    "wallet.habits",
     "wallet.money",
     "wallet.objections",
     "wallet.plates",

@@ -77,10 +77,10 @@ class Settings(BaseSettings):
     janitor_every_s: int = Field(3, ge=1, le=3_600, description="How often stays and holds are looked after")
 
     prior_customer_ppm: int = Field(
-        500_000,
+        200_000,
         ge=0,
         le=1_000_000,
-        description="How often a plate that reads like a customer's is one; 500000 believes the reading",
+        description="How many of the cars of a station are customers, before they have been counted",
     )
     hold_fen: int | None = Field(None, gt=0, description="Money reserved on arrival")
     minimum_hold_fen: int | None = Field(
@@ -90,6 +90,7 @@ class Settings(BaseSettings):
         None, ge=0, description="What a wrong debit costs besides its amount"
     )
     review_cost_fen: int | None = Field(None, ge=0, description="What asking an operator costs")
+    delay_cost_fen: int | None = Field(None, ge=0, description="What it costs that the driver waits for it")
     auto_ceiling_ppm: int | None = Field(
         None, ge=0, le=1_000_000, description="Chance of a wrong account above which an operator is asked"
     )

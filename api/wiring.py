@@ -24,6 +24,7 @@ from api.passwords import Passwords
 from api.relay import Relay
 from api.schemas.devices import CameraHealthMessage
 from api.settings import Settings, shadow_rules
+from vision.confusion import measured_lookalikes
 from wallet.access import Access, CameraStatus
 from wallet.rules import Rules
 from wallet.service import Wallet, open_wallet
@@ -31,6 +32,9 @@ from wallet.store.database import check_durability, make_engine
 
 RELAY_EVERY_S = 0.5
 SEAL_EVERY = timedelta(seconds=60)
+# What is counted once a night is looked at this often, and done when a day has gone by.
+NIGHTLY_EVERY_S = 600.0
+NIGHTLY = timedelta(hours=24)
 BACKLOG_COUNTED = 1_000
 OPEN_VISITS = 5_000
 
@@ -55,6 +59,7 @@ class Services:
     channels: Mapping[str, Channel]
     metrics: Metrics
     janitor: Rounds
+    nightly: Rounds
     relay: Rounds | None
     passwords: Passwords
     redis_client: redis.Redis | None
@@ -63,12 +68,14 @@ class Services:
     def start(self) -> None:
         """Begin the work in the background."""
         self.janitor.start()
+        self.nightly.start()
         if self.relay is not None:
             self.relay.start()
 
     def stop(self) -> None:
         """End it, and give back what is open."""
         self.janitor.stop()
+        self.nightly.stop()
         if self.relay is not None:
             self.relay.stop()
         self.close()
@@ -124,7 +131,7 @@ def open_database(settings: Settings) -> Wallet:
     except BaseException:
         engine.dispose()
         raise
-    return open_wallet(settings.database_url, rules, engine=engine)
+    return open_wallet(settings.database_url, rules, engine=engine, alike=measured_lookalikes())
 
 
 def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Services:
@@ -160,6 +167,11 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
         access.forget_expired(now)
         wallet.proving.seal_when_due(sealing_key, SEAL_EVERY)
 
+    def count_again(now: datetime) -> None:
+        # In a thread of its own: with millions of plates it takes minutes, and holds must not wait for it.
+        wallet.habits.recount_when_due(now, NIGHTLY)
+        wallet.twins.refresh_when_due(now, NIGHTLY)
+
     return Services(
         settings=settings,
         clock=clock,
@@ -172,6 +184,7 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
         channels=channels,
         metrics=metrics,
         janitor=Rounds("janitor", look_after, settings.janitor_every_s, clock, metrics.janitor_failures),
+        nightly=Rounds("nightly", count_again, NIGHTLY_EVERY_S, clock, metrics.janitor_failures),
         relay=relay,
         passwords=passwords,
         redis_client=redis_client,

@@ -1,8 +1,8 @@
 """The decision: is this reading good enough to move this much of this person's money?
 
 What decides is expected loss: the chance that the plate is not the car's, times the amount held and the cost
-of a dispute, against the cost of a look by a person. A plate that is not the very text that was read never
-moves money. Pure: whole fen and whole ppm.
+of a dispute, against what a look by a person costs, the driver's waiting included. A plate that is not the
+very text that was read never moves money. Every reason carries its numbers. Pure: whole fen and whole ppm.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def is_stranger(sighting: SightingFact, likely: Likely | None, rules: Rules) -> 
         return Reason(
             "not_registered",
             f"{sighting.text} is not registered; the nearest registered plate is {likely.ppm} ppm likely.",
+            (("likely_ppm", likely.ppm), ("review_floor_ppm", rules.review_floor_ppm)),
         )
     return None
 
@@ -97,12 +98,14 @@ def decide(
     objections: what else speaks against it, whatever was read.
     """
     loss_fen = share_up(amount_fen + rules.dispute_cost_fen, likely.wrong_ppm)
-    doubts = [*_doubts(sighting, likely, loss_fen, rules), *objections]
+    numbers = the_sum(likely, amount_fen, loss_fen, rules)
+    doubts = [*_doubts(sighting, likely, loss_fen, rules, numbers), *objections]
     plate = likely.vehicle.plate
     sure = Reason(
         "sure",
         f"Read {sighting.text}, registered, {sighting.colour}; the expected loss of {loss_fen} fen does not "
-        f"exceed the review cost of {rules.review_cost_fen} fen.",
+        f"exceed the {rules.asking_cost_fen} fen that a review and the driver's waiting cost.",
+        numbers,
     )
     if not doubts and sighting.text != plate:
         raise ValueError(f"{sighting.text} is not {plate}, yet nothing was doubted")
@@ -118,7 +121,25 @@ def decide(
     )
 
 
-def _doubts(sighting: SightingFact, likely: Likely, loss_fen: int, rules: Rules) -> list[Reason]:
+def the_sum(likely: Likely, amount_fen: int, loss_fen: int, rules: Rules) -> tuple[tuple[str, int], ...]:
+    """The numbers of the decision by name, as they are kept with it."""
+    return (
+        ("wrong_ppm", likely.wrong_ppm),
+        ("amount_fen", amount_fen),
+        ("dispute_cost_fen", rules.dispute_cost_fen),
+        ("expected_loss_fen", loss_fen),
+        ("review_cost_fen", rules.review_cost_fen),
+        ("delay_cost_fen", rules.delay_cost_fen),
+    )
+
+
+def _doubts(
+    sighting: SightingFact,
+    likely: Likely,
+    loss_fen: int,
+    rules: Rules,
+    numbers: tuple[tuple[str, int], ...],
+) -> list[Reason]:
     vehicle = likely.vehicle
     doubts = []
     if sighting.text != vehicle.plate:
@@ -140,6 +161,7 @@ def _doubts(sighting: SightingFact, likely: Likely, loss_fen: int, rules: Rules)
             Reason(
                 "look_alike",
                 f"The registered {likely.runner_up} is {likely.runner_up_ppm} ppm likely as well.",
+                (("runner_up_ppm", likely.runner_up_ppm), ("runner_up_floor_ppm", rules.runner_up_floor_ppm)),
             )
         )
     if sighting.wrong_ppm > rules.auto_ceiling_ppm:
@@ -148,14 +170,16 @@ def _doubts(sighting: SightingFact, likely: Likely, loss_fen: int, rules: Rules)
                 "unsure_reading",
                 f"The reading is wrong with {sighting.wrong_ppm} ppm; above {rules.auto_ceiling_ppm} ppm no "
                 "money moves.",
+                (("reading_wrong_ppm", sighting.wrong_ppm), ("auto_ceiling_ppm", rules.auto_ceiling_ppm)),
             )
         )
-    elif loss_fen > rules.review_cost_fen:
+    elif loss_fen > rules.asking_cost_fen:
         doubts.append(
             Reason(
                 "unsure_reading",
-                f"Being wrong with {likely.wrong_ppm} ppm would cost {loss_fen} fen on average; a review "
-                f"costs {rules.review_cost_fen} fen.",
+                f"Being wrong with {likely.wrong_ppm} ppm would cost {loss_fen} fen on average; a review and "
+                f"the driver's waiting cost {rules.asking_cost_fen} fen.",
+                numbers,
             )
         )
     return doubts
@@ -167,6 +191,7 @@ def without_funds(decision: Decision, available_fen: int, rules: Rules) -> Decis
         "insufficient_balance",
         f"{format_yuan(available_fen)} yuan is available; "
         f"a hold needs {format_yuan(rules.minimum_hold_fen)} yuan.",
+        (("available_fen", available_fen), ("minimum_hold_fen", rules.minimum_hold_fen)),
     )
     return Decision(
         outcome="review",

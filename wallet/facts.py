@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from wallet.fingerprint import LEFT_OUT_IF_EMPTY
+from wallet.posterior_facts import Posterior as Posterior
+from wallet.posterior_facts import PosteriorPart as PosteriorPart
 from wallet.reading_facts import Corner, ReadingFact
 
 Colour = Literal["blue", "green", "yellow", "white", "black"]
@@ -125,12 +127,17 @@ PaymentResult = PaymentApplied | PaymentAlreadyApplied | PaymentRefused
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A registered plate that the reading could be."""
+    """A registered plate that the reading could be.
+
+    visits_here, visits_elsewhere: stays that it paid for lately, at the station asked about and at others.
+    """
 
     plate: str
     colour: str
     vehicle_id: str
     account_id: str
+    visits_here: int = 0
+    visits_elsewhere: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,19 +171,12 @@ class SightingFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Posterior:
-    """How likely each registered plate is, given the readings, and that it is none of them; in ppm."""
-
-    candidates: tuple[tuple[str, int], ...]
-    none_ppm: int
-
-
-@dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason of a decision: a stable code and a sentence for people."""
+    """One reason of a decision: a stable code, a sentence for people, and its numbers by name."""
 
     code: str
     text: str
+    numbers: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from wallet import corrections
+from wallet import corrections, twins
 from wallet.decide import Likely
 from wallet.facts import Reason, SightingFact, Visit
 from wallet.rules import Rules
@@ -31,7 +31,7 @@ class Case:
 
 Objection = Callable[[Case], Sequence[Reason]]
 
-OBJECTIONS: tuple[Objection, ...] = (corrections.objections,)
+OBJECTIONS: tuple[Objection, ...] = (corrections.objections, twins.objections)
 
 
 def objections_to(case: Case) -> tuple[Reason, ...]:

@@ -1,4 +1,8 @@
-"""Registered plates that a reading could be: the likely strings, and everything one position away."""
+"""The strings that a registered plate could be where a reading says so: likely ones, and all one step away.
+
+One step is another character at one position, or one character too few or too many. Each string is one look
+into the index of bound plates, so that nothing but the plate itself is stored, and that could be hashed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 from math import prod
 
-ANY = "_"
+# The characters of plates, as vision has them (a test holds the two together).
+PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
+OFFICES = "ABCDEFGHJKLMNOPQRSTUVWXYZ"
+SERIAL = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+MARKS = "学警挂港澳使领民航应急"
+SHORT, LONG = 7, 8
 MOST_STRINGS = 256
 # A string this many times less likely than the best cannot come near the likelihood that is worth a review.
 LEAST_LIKELY = 100_000
@@ -15,12 +24,34 @@ LEAST_LIKELY = 100_000
 Positions = Sequence[Sequence[tuple[str, int]]]
 
 
-def keys_of(plate: str) -> list[str]:
-    """The plate with each position replaced by `_` in turn.
+def neighbours(text: str) -> list[str]:
+    """Every string one step from `text` that may be a plate: each once, in a fixed order, `text` left out.
 
-    Two plates share a key when they differ in that place only.
+    Some 230 with another character; some 260 with one more where it has seven, 8 with one fewer where it has
+    eight.
     """
-    return [plate[:index] + ANY + plate[index + 1 :] for index in range(len(plate))]
+    found: dict[str, None] = {}
+    for place, character in enumerate(text):
+        for other in may_stand_at(place, character, len(text)):
+            found[text[:place] + other + text[place + 1 :]] = None
+    if len(text) == SHORT:
+        for place in range(LONG):
+            for other in may_stand_at(place, "", LONG):
+                found[text[:place] + other + text[place:]] = None
+    elif len(text) == LONG:
+        for place in range(LONG):
+            found[text[:place] + text[place + 1 :]] = None
+    found.pop(text, None)
+    return list(found)
+
+
+def may_stand_at(place: int, character: str, length: int) -> str:
+    """The characters that may have been meant at this place, where `character` was read there ("": none)."""
+    if place == 0:
+        return PROVINCES if not character or character in PROVINCES else PROVINCES + OFFICES + MARKS
+    if place == 1:
+        return OFFICES + "航"
+    return SERIAL + MARKS if place == length - 1 and length == SHORT else SERIAL
 
 
 def likely_strings(positions: Positions, most: int = MOST_STRINGS) -> list[str]:

@@ -14,9 +14,13 @@ class Rules:
     hold_fen: what is reserved on arrival, where the wallet has as much.
     minimum_hold_fen: with less available than this, no hold is placed and no pump opened.
     dispute_cost_fen, review_cost_fen: what a wrong debit costs above its amount, and a look by a person.
+    delay_cost_fen: what it costs that a driver waits for that look.
     auto_ceiling_ppm: a reading more likely wrong than this moves no money, whatever the sum says.
     runner_up_floor_ppm: a second registered plate as likely as this needs a person.
     review_floor_ppm: a registered plate less likely than this is not worth a look: the car is a stranger.
+    twin_floor_ppm: registered plates whose differing characters are taken for each other as often as this, in
+    single looks, are twins. twin_proof_s: how old a look of another camera may be to tell a twin.
+    history_s: how far back visits count for how often a car is expected.
     reentry_s: a car back within this time is still on the same stay.
     captured_stay_s: how long a car that has paid and was not seen leaving is still on the same stay.
     leave_grace_s: how long a sale may come after its car has left.
@@ -33,9 +37,13 @@ class Rules:
     minimum_hold_fen: int = 5_000
     dispute_cost_fen: int = 5_000
     review_cost_fen: int = 200
+    delay_cost_fen: int = 100
     auto_ceiling_ppm: int = 20_000
     runner_up_floor_ppm: int = 1_000
     review_floor_ppm: int = 20_000
+    twin_floor_ppm: int = 5_000
+    twin_proof_s: int = 600
+    history_s: int = 7_776_000
     reentry_s: int = 60
     captured_stay_s: int = 600
     leave_grace_s: int = 300
@@ -63,3 +71,8 @@ class Rules:
                 str(self.smallest_recharge_fen),
                 "must be from 1 to largest_recharge_fen",
             )
+
+    @property
+    def asking_cost_fen(self) -> int:
+        """What it costs to ask a person: the look itself, and the driver who waits for it."""
+        return self.review_cost_fen + self.delay_cost_fen

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import uuid_utils
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from wallet import people, recharge, sales, visits
 from wallet.access import Access
@@ -32,8 +32,10 @@ from wallet.facts import (
     Vehicle,
     Visit,
 )
+from wallet.habits import Habits
+from wallet.habits import candidates as find_candidates
 from wallet.once import write_named
-from wallet.plates import Positions, likely_strings
+from wallet.plates import Positions
 from wallet.proof import Proof
 from wallet.proving import Proving
 from wallet.reviewing import Reviewing
@@ -44,6 +46,8 @@ from wallet.store import people as people_rows
 from wallet.store.clock import database_time
 from wallet.store.database import Store
 from wallet.store.outbox import Outbox
+from wallet.twins import Alike, Twins
+from wallet.twins import note as note_twins
 
 _SWEEP_MOST = 500
 
@@ -59,11 +63,13 @@ def open_wallet(
     *,
     new_id: Callable[[], str] = new_uuid7,
     engine: Engine | None = None,
+    alike: Alike | None = None,
 ) -> Wallet:
     """The wallet on this database, which must be durable.
 
     A SQLite file without tables gets them; a PostgreSQL database must have been migrated. Raises
-    DurabilityTooLow or SchemaMissing. engine: used instead of making one from the URL.
+    DurabilityTooLow or SchemaMissing. engine: used instead of making one from the URL. alike: how often
+    characters are taken for each other; without it no registered plates are twins.
     """
     if engine is None:
         engine = database.make_engine(database_url)
@@ -75,15 +81,17 @@ def open_wallet(
     except BaseException:
         engine.dispose()
         raise
-    return Wallet(Store(engine), rules or Rules(), new_id)
+    return Wallet(Store(engine), rules or Rules(), new_id, alike or {})
 
 
 class Wallet:
     """Thread-safe. Times are aware UTC and come from the caller as `now`."""
 
-    def __init__(self, store: Store, rules: Rules, new_id: Callable[[], str]) -> None:
+    def __init__(self, store: Store, rules: Rules, new_id: Callable[[], str], alike: Alike) -> None:
         self.store = store
         self.rules = rules
+        self.twins = Twins(store, rules, alike)
+        self.habits = Habits(store, rules)
         self.outbox = Outbox(store)
         self.access = Access(store, new_id)
         self.commands = Commands(store, new_id)
@@ -118,12 +126,14 @@ class Wallet:
         return self.store.read(lambda tx: people_rows.list_accounts(tx, limit, after))
 
     def bind_vehicle(self, account_id: str, plate: str, colour: str, key: str, now: datetime) -> Vehicle:
-        """Binds a plate to an account; raises PlateAlreadyBound, AccountUnknown."""
-        return write_named(
-            self.store,
-            lambda tx: people.bind_vehicle(tx, account_id, plate, colour, key, self._new_id, now),
-            now,
-        )
+        """Binds a plate to an account and notes its twins; raises PlateAlreadyBound, AccountUnknown."""
+
+        def bind(tx: Connection) -> Vehicle:
+            vehicle = people.bind_vehicle(tx, account_id, plate, colour, key, self._new_id, now)
+            note_twins(tx, vehicle, self.twins.alike, self.rules, now)
+            return vehicle
+
+        return write_named(self.store, bind, now)
 
     def unbind_vehicle(self, plate: str, now: datetime) -> Vehicle:
         """Ends the binding: no new hold from now on; a stay that has one is settled as usual.
@@ -137,12 +147,12 @@ class Wallet:
         return self.store.read(lambda tx: people.vehicles(tx, account_id))
 
     def candidates(self, positions: Positions) -> list[Candidate]:
-        """Registered plates that this reading could be: likely strings, and all one position off the best.
+        """Registered plates that this reading could be: likely strings, and all one step from the best.
 
-        positions: for each character of the plate (character, ppm), most likely first.
+        positions: for each character of the plate (character, ppm), most likely first. With how often each
+        came: `habits.candidates`.
         """
-        texts = likely_strings(positions)
-        return self.store.read(lambda tx: people_rows.candidates_among(tx, texts))
+        return self.store.read(lambda tx: find_candidates(tx, positions, None, None))
 
     # Money --------------------------------------------------------------------------------------------------
 

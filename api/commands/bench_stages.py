@@ -20,14 +20,15 @@ from cameras.forecourt import zones
 from cameras.sinks import new_sighting_id
 from cameras.sources import open_source
 from vision.backends import load_detector, load_reader, load_second_reader
+from vision.confusion import measured_confusion
 from vision.pipeline import PipelineOptions, Stopwatch, build_pipeline
+from vision.posterior import Traffic
 from vision.types import Sighting, Zone
 from wallet.facts import ChannelPayment, Sale, SightingFact
 from wallet.service import Wallet, open_wallet
 
 FRAMES = 300
 CARS = 60
-EVEN_PRIOR_PPM = 500_000
 ROUNDS = ("decode", "gate", "detect", "level", "read", "second", "track", "match", "hold", "debit")
 
 
@@ -124,7 +125,8 @@ def _one_car(wallet: Wallet, sighting: Sighting, at: datetime, times: StageTimes
         tuple((char, round(p * 1_000_000)) for char, p in position) for position in sighting.positions
     )
     started = time.perf_counter()
-    posterior = weigh(positions, wallet.candidates(positions), EVEN_PRIOR_PPM)
+    candidates = wallet.habits.candidates(positions, "bench", at)
+    posterior = weigh(positions, sighting.colour, candidates, Traffic(), measured_confusion())
     matched = time.perf_counter()
     fact = SightingFact(
         sighting_id=new_sighting_id(),

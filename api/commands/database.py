@@ -17,6 +17,7 @@ def open_existing_wallet(settings: Settings) -> Wallet:
     """The wallet of the settings. Raises CommandError where its SQLite file is not there."""
     from pathlib import Path
 
+    from vision.confusion import measured_lookalikes
     from wallet.service import open_wallet
 
     url = make_url(settings.database_url)
@@ -25,4 +26,4 @@ def open_existing_wallet(settings: Settings) -> Wallet:
             f"there is no database at {url.database}; set PLATEPAY_DATABASE_URL or PLATEPAY_DATA_DIR, "
             "or start the service once: platepay serve"
         )
-    return open_wallet(settings.database_url)
+    return open_wallet(settings.database_url, alike=measured_lookalikes())

@@ -34,16 +34,21 @@ READERS: Final = {"plate_reader": "plate_reader.onnx", "second_reader": "second_
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A labelled set. held_out: only plates no reader was trained on. most: at most so many stills."""
+    """A labelled set.
+
+    held_out: only plates no reader was trained on. most: at most so many stills. left_out: pictures by name.
+    """
 
     folder: str
     held_out: bool = False
     most: int = 1_000
+    left_out: tuple[str, ...] = ()
 
 
 # Sets that may only judge are left out: the file shapes how sure a decision is.
 SOURCES: Final = (
-    Source("dev/passerbyzzz_provinces"),
+    # One picture was retouched: no car ever showed that plate.
+    Source("dev/passerbyzzz_provinces", left_out=("passerbyzzz_00278.jpg",)),
     Source("dev/cn_misc"),
     Source("dev/cn_extra"),
     Source("dev/shaowenfu_boxes"),
@@ -113,7 +118,8 @@ def pictures_of(folder: Path, source: Source) -> list[LabelledPicture]:
     pictures = [
         picture
         for picture in read_labels(labels)
-        if len(picture.plates) == 1
+        if picture.path.name not in source.left_out
+        and len(picture.plates) == 1
         and picture.plates[0].box is not None
         and is_supported(picture.plates[0].text)
         and (not source.held_out or is_held_out(picture.plates[0].text))

@@ -72,9 +72,9 @@ def show_account(account_id: AccountId, services: Parts) -> AccountAnswer:
 def bind_vehicle(
     account_id: AccountId, message: VehicleMessage, services: Parts, key: TheKey
 ) -> VehicleAnswer:
-    """Bind a plate to the account; a plate belongs to one account at a time."""
+    """Bind a plate to the account; a plate belongs to one account at a time. Says which plates look alike."""
     vehicle = services.wallet.bind_vehicle(account_id, message.plate, message.colour, key, services.clock())
-    return answers.vehicle_answer(vehicle)
+    return answers.vehicle_answer(vehicle, services.wallet.twins.of(vehicle.id))
 
 
 @router.get("/accounts/{account_id}/vehicles", responses=refusals(*OPERATOR, AccountUnknown))
@@ -82,7 +82,10 @@ def list_vehicles(account_id: AccountId, services: Parts) -> VehiclesAnswer:
     """The account's plates, those it has given up too."""
     services.wallet.account(account_id)
     return VehiclesAnswer(
-        vehicles=[answers.vehicle_answer(one) for one in services.wallet.vehicles(account_id)]
+        vehicles=[
+            answers.vehicle_answer(one, services.wallet.twins.of(one.id) if one.unbound_at is None else ())
+            for one in services.wallet.vehicles(account_id)
+        ]
     )
 
 

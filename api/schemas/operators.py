@@ -74,6 +74,11 @@ class VehicleMessage(Message):
     colour: Colour
 
 
+class TwinAnswer(Message):
+    plate: str = Field(description="A registered plate that our readers take for this one")
+    alike_ppm: int = Field(description="In how many of a million looks")
+
+
 class VehicleAnswer(Message):
     model_config = example(
         vehicle_id=VEHICLE_ID,
@@ -82,6 +87,7 @@ class VehicleAnswer(Message):
         colour="blue",
         bound_at="2026-11-21T07:01:00.000Z",
         unbound_at=None,
+        twins=[{"plate": "鄂B12345", "alike_ppm": 5000}],
     )
 
     vehicle_id: str
@@ -90,6 +96,10 @@ class VehicleAnswer(Message):
     colour: str
     bound_at: Time
     unbound_at: Time | None
+    twins: list[TwinAnswer] = Field(
+        default_factory=list,
+        description="With such a plate bound to another account, each arrival needs a second proof",
+    )
 
 
 class VehiclesAnswer(Message):

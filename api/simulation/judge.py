@@ -9,29 +9,34 @@ from typing import Final
 from api.autopay import weigh
 from api.simulation.drawing import Seen
 from api.simulation.register import Register
+from vision.confusion import Confusion, measured_confusion
+from vision.posterior import Traffic
 from wallet import decide
 from wallet.decide import Decision
 from wallet.facts import Reason, SightingFact
 from wallet.rules import Rules
 
 AT: Final = datetime(2026, 6, 1, 8, tzinfo=UTC)
-# As `api.settings` has it.
-PRIOR_CUSTOMER_PPM: Final = 500_000
 
 
 @dataclass(slots=True)
 class Judge:
-    """Decides as `Autopay` and `Wallet.arrive` do, for a wallet that has enough money and a first stay."""
+    """Decides as `Autopay` and `Wallet.arrive` do, for a wallet that has enough money and a first stay.
+
+    traffic: what usually comes to the station; without it that of one that has just opened.
+    """
 
     register: Register
     rules: Rules = field(default_factory=Rules)
-    prior_customer_ppm: int = PRIOR_CUSTOMER_PPM
+    traffic: Traffic | None = None
+    confusion: Confusion = field(default_factory=measured_confusion)
 
     def decide(self, seen: Seen) -> Decision:
         """What is done with the sighting."""
         sighting = fact_of(seen)
         candidates = self.register.candidates(seen.positions) if seen.text is not None else []
-        posterior = weigh(seen.positions, candidates, self.prior_customer_ppm)
+        traffic = self.traffic or Traffic(registered=len(self.register.colours))
+        posterior = weigh(seen.positions, seen.colour, candidates, traffic, self.confusion)
         bound = self.register.bound([plate for plate, _ in posterior.candidates])
         likely = decide.most_likely(posterior, bound)
         why = decide.is_stranger(sighting, likely, self.rules)

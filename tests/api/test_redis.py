@@ -113,13 +113,14 @@ def test_events_reach_the_stream_and_those_of_an_outage_come_later(
     message = service.sighting("鲁Q4D635")
     server.kill()
     # The sighting is taken by the wallet itself: only the way to Redis is cut.
-    from api.autopay import to_fact, weigh
+    from api.autopay import to_fact
+    from wallet.facts import Posterior
 
     positions = tuple(tuple((c, p) for c, p in position) for position in message["positions"])
     from api.schemas.devices import SightingMessage
 
     fact = to_fact(SightingMessage.model_validate_json(json.dumps(message)), positions)
-    service.parts.wallet.arrive(fact, weigh(positions, [], 500_000), service.clock())
+    service.parts.wallet.arrive(fact, Posterior((), 1_000_000), service.clock())
     tools.until(lambda: service.parts.relay.failed > 0)
     assert service.parts.outbox_backlog() > 0
     server.start()  # empty: what it had is gone, what was not handed on is not

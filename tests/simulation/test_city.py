@@ -16,11 +16,12 @@ from api.simulation.city import City, missed_bars
 from api.simulation.drawing import FIELD_MIX, Drawing, Seen
 from api.simulation.intervals import rate_interval
 from api.simulation.issue import Issue
-from api.simulation.judge import PRIOR_CUSTOMER_PPM, Judge, fact_of
+from api.simulation.judge import Judge, fact_of
 from api.simulation.misreads import Doubt, load_misreads
 from api.simulation.register import BOUND_AT, Register
 from api.simulation.strata import sighting_weights, strata_of, unread_share
 from api.simulation.traffic import Traffic
+from vision import posterior as vision_posterior
 from vision.plates import kind_of
 from wallet.facts import ChannelPayment
 from wallet.service import open_wallet
@@ -73,7 +74,9 @@ def drawn(misreads, count, seed=1):
 def test_the_register_finds_the_candidates_that_the_wallet_finds(both, misreads):
     wallet, register = both
     for seen in drawn(misreads, 100):
-        wanted = [(found.plate, found.colour) for found in wallet.candidates(seen.positions)]
+        # The register knows no plate with a character too many or too few.
+        length = len(seen.positions)
+        wanted = [(c.plate, c.colour) for c in wallet.candidates(seen.positions) if len(c.plate) == length]
         assert [(found.plate, found.colour) for found in register.candidates(seen.positions)] == wanted
 
 
@@ -87,12 +90,14 @@ def test_neighbours_looked_up_together_are_those_found_one_by_one(both):
 
 def test_the_judge_decides_as_an_arrival_at_the_wallet_does(both, misreads):
     wallet, register = both
-    judge = Judge(register)
+    comes = vision_posterior.Traffic(cars=100_000, prefixes={"粤B": 100_000}, registered=1_000)
+    judge = Judge(register, traffic=comes)
     outcomes = set()
     for number, seen in enumerate(drawn(misreads, 100, seed=2)):
         # Each at a station of its own: no stay goes on.
         fact = replace(fact_of(seen), sighting_id=f"s{number}", station=f"st{number}")
-        posterior = weigh(seen.positions, wallet.candidates(seen.positions), PRIOR_CUSTOMER_PPM)
+        candidates = [c for c in wallet.candidates(seen.positions) if len(c.plate) == len(seen.positions)]
+        posterior = weigh(seen.positions, seen.colour, candidates, judge.traffic, judge.confusion)
         match = wallet.arrive(fact, posterior, fact.last_seen_at).match
         decision = judge.decide(seen)
         reasons = [reason.code for reason in match.reasons]

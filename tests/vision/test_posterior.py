@@ -1,60 +1,125 @@
+"""The posterior: every number here was worked out by hand from the formula of docs/decision.md."""
+
+from __future__ import annotations
+
 import pytest
 
-from vision.posterior import posterior, text_probability
+from vision.confusion import CLASSES, Confusion, confusion_from, lookalikes_from, unmeasured_confusion
+from vision.posterior import Registered, Traffic, judge, likelihood, loosened
 
-CLEAR = [[(c, 999_000), ("X", 500)] for c in "粤B12345"]
-TORN = [*CLEAR[:4], [("3", 600_000), ("8", 399_000)], *CLEAR[5:]]
+SURE = [[(c, 1_000_000)] for c in "粤B1234"]
+# The last character is a 5 with 900,000 ppm and a 6 with 100,000.
+TORN = [*SURE, [("5", 900_000), ("6", 100_000)]]
+PLAIN = Confusion({}, 0.0, 0.0, {"blue": {"blue": 1.0}, "green": {"blue": 0.0, "green": 1.0}})
+# One expected visit of a stranger with each text of 粤B, and one of each of twenty customers.
+BUSY = Traffic(cars=7_059_920, prefixes={"粤B": 7_059_920}, registered=20)
+MINE = Registered("粤B12345", "blue")
+
+
+def shares(judgement) -> dict[str | None, int]:
+    return {**dict(judgement.ranked), None: judgement.none.ppm}
+
+
+def test_where_a_stranger_comes_as_often_as_the_customer_the_reading_is_taken_at_its_word() -> None:
+    # 0.9 x 1 against 0.1 x 1, and of every million 50 belong to nobody.
+    assert shares(judge(TORN, "blue", [MINE], BUSY, PLAIN)) == {"粤B12345": 899_955, None: 100_045}
+
+
+def test_a_customer_who_came_twice_is_three_times_as_likely() -> None:
+    # 0.9 x (1 + 2) against 0.1: 2.7 / 2.8.
+    regular = Registered("粤B12345", "blue", visits_here=2)
+    assert shares(judge(TORN, "blue", [regular], BUSY, PLAIN)) == {"粤B12345": 964_237, None: 35_763}
+
+
+def test_twenty_visits_elsewhere_weigh_as_one_here_and_a_habit_has_an_end() -> None:
+    elsewhere = judge(TORN, "blue", [Registered("粤B12345", "blue", 0, 20)], BUSY, PLAIN)
+    assert elsewhere == judge(TORN, "blue", [Registered("粤B12345", "blue", 1, 0)], BUSY, PLAIN)
+    always = judge(TORN, "blue", [Registered("粤B12345", "blue", 30)], BUSY, PLAIN)
+    assert always == judge(TORN, "blue", [Registered("粤B12345", "blue", 3_000)], BUSY, PLAIN)
+
+
+def test_the_other_text_counts_as_registered_where_it_is_and_not_as_a_stranger() -> None:
+    # 0.9 and 0.1, nobody left over.
+    other = Registered("粤B12346", "blue")
+    assert shares(judge(TORN, "blue", [other, MINE], BUSY, PLAIN)) == {
+        "粤B12345": 899_955,
+        "粤B12346": 99_995,
+        None: 50,
+    }
+
+
+def test_a_colour_that_the_registration_cannot_have_rules_it_out() -> None:
+    green = Registered("粤B12345", "green")
+    assert shares(judge(TORN, "blue", [green], BUSY, PLAIN)) == {"粤B12345": 0, None: 1_000_000}
+
+
+def test_a_prefix_that_never_comes_makes_its_strangers_unlikely() -> None:
+    # The other text is a 鄂 plate; none of a million cars had one. Rounding down leaves one ppm more.
+    torn = [[("粤", 900_000), ("鄂", 100_000)], *SURE[1:], [("5", 1_000_000)]]
+    local = Traffic(cars=1_000_000, prefixes={"粤B": 1_000_000}, registered=20)
+    away = Traffic(cars=1_000_000, prefixes={"鄂B": 1_000_000}, registered=20)
+    assert judge(torn, "blue", [MINE], local, PLAIN).none.ppm == 51
+    # A million strangers of 鄂B: 0.1 x 1,000,080 / 7,060,000 = 0.01417 against 0.9 x 1, and the 50.
+    assert judge(torn, "blue", [MINE], away, PLAIN).none.ppm == pytest.approx(15_545, abs=2)
+
+
+def test_a_sure_reading_may_mislead_and_then_the_errors_we_know_of_say_to_what() -> None:
+    counts = {"8": {"8": 90, "B": 9}, "B": {"B": 99}}
+    confusion = confusion_from(
+        {"confusion": counts, "sure_wrong": 0, "sure_positions": 98, "other_length": 0, "passes": 98}
+    )
+    assert confusion.misled == pytest.approx(0.01)
+    column = loosened([("B", 1_000_000)], confusion)
+    assert column["B"] == pytest.approx(0.99)
+    assert sum(column.values()) == pytest.approx(1.0)
+    # Of 34 others each has a rate: the 8 of (9 + 1/34) / 100, those never counted of 1/34.
+    assert column["8"] == pytest.approx(0.01 * 0.0902941 / (0.0902941 + 33 / 34), rel=1e-4)
+    assert "粤" not in column
+
+
+def test_what_a_position_leaves_open_goes_to_the_unlisted_by_their_kind() -> None:
+    column = loosened([("粤", 700_000)], unmeasured_confusion())
+    assert column["粤"] == pytest.approx(0.7 * 0.999)
+    assert column["琼"] == pytest.approx((0.3 * 0.999 + 0.001) / 30)
+    assert set(column) == set(CLASSES[0])
+
+
+def test_a_missing_character_is_possible_and_costs_the_chance_of_a_slip() -> None:
+    columns = [{c: 1.0} for c in "粤B12345"]
+    # Any of the two 4s may be the one that was not read: two of eight places.
+    assert likelihood(columns, "粤B123445", slip=0.01) == pytest.approx(0.01 * 2 / 8)
+    assert likelihood(columns, "粤B1254", slip=0.01) == 0.0
+    assert likelihood(columns, "粤B1234", slip=0.01) == pytest.approx(0.01 / 7)
+    assert likelihood(columns, "粤BD12345", slip=0.0) == 0.0
 
 
 def test_all_shares_are_whole_and_sum_to_a_million() -> None:
-    ranked, none = posterior(TORN, ["粤B12845", "粤B12345", "琼A00000"], 300_000)
-    assert [plate for plate, _ in ranked] == ["粤B12345", "粤B12845", "琼A00000"]
-    assert sum(share for _, share in ranked) + none == 1_000_000
-    assert all(isinstance(share, int) for _, share in ranked)
+    found = judge(TORN, "blue", [MINE, Registered("粤B12346", "blue", 3)], BUSY, unmeasured_confusion())
+    assert sum(ppm for _, ppm in found.ranked) + found.none.ppm == 1_000_000
+    assert all(type(ppm) is int for _, ppm in found.ranked)
 
 
-def test_with_an_even_prior_the_reading_is_taken_at_its_word() -> None:
-    [(_, share)], none = posterior(CLEAR, ["粤B12345"], 500_000)
-    assert share == pytest.approx(0.999**7 * 1e6, abs=2)
-    assert none == 1_000_000 - share
+def test_no_candidate_and_no_reading_both_mean_nobody() -> None:
+    assert shares(judge(TORN, "blue", [], BUSY, PLAIN)) == {None: 1_000_000}
+    assert shares(judge([], "blue", [MINE], BUSY, PLAIN)) == {"粤B12345": 0, None: 1_000_000}
 
 
-def test_a_smaller_prior_and_a_worse_reading_make_a_stranger_likelier() -> None:
-    shares = [posterior(TORN, ["粤B12345"], prior)[0][0][1] for prior in (900_000, 500_000, 100_000, 0)]
-    assert shares == sorted(shares, reverse=True)
-    assert shares[-1] == 0
-    assert posterior(CLEAR, ["粤B12345"], 300_000)[0][0][1] > posterior(TORN, ["粤B12345"], 300_000)[0][0][1]
-
-
-def test_a_plate_one_character_away_from_a_clear_reading_stays_unlikely() -> None:
-    ranked, none = posterior(CLEAR, ["粤B12846"], 900_000)
-    assert ranked[0][1] < 100
-    assert none > 999_900
-
-
-def test_two_registered_look_alikes_share_what_the_reading_leaves_open() -> None:
-    ranked, _ = posterior(TORN, ["粤B12345", "粤B12845"], 500_000)
-    assert ranked[0][1] < 620_000
-    assert ranked[1][1] > 350_000
-
-
-def test_no_candidate_no_reading_and_no_certainty_all_mean_nobody() -> None:
-    assert posterior(CLEAR, [], 500_000) == ([], 1_000_000)
-    assert posterior([], ["粤B12345"], 500_000) == ([("粤B12345", 0)], 1_000_000)
+def test_never_less_than_fifty_ppm_are_left_for_a_forged_plate() -> None:
     certain = [[(c, 1_000_000)] for c in "粤B12345"]
-    assert posterior(certain, ["粤B12345"], 0) == ([("粤B12345", 0)], 1_000_000)
+    assert shares(judge(certain, "blue", [MINE], Traffic(), PLAIN)) == {"粤B12345": 999_950, None: 50}
 
 
-def test_another_length_is_another_plate() -> None:
-    assert text_probability(CLEAR, "粤BD12345") == 0.0
-
-
-@pytest.mark.parametrize("prior", [-1, 1_000_001])
-def test_a_prior_that_is_no_share_is_refused(prior: int) -> None:
-    with pytest.raises(ValueError, match="prior_customer_ppm"):
-        posterior(CLEAR, ["粤B12345"], prior)
-
-
-def test_the_same_candidate_twice_is_refused() -> None:
+def test_the_same_plate_twice_and_traffic_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
-        posterior(CLEAR, ["粤B12345", "粤B12345"], 500_000)
+        judge(TORN, "blue", [MINE, MINE], BUSY, PLAIN)
+    with pytest.raises(ValueError, match="more customers than cars"):
+        Traffic(cars=1, customers=2)
+    with pytest.raises(ValueError, match="below zero"):
+        Traffic(cars=-1)
+
+
+def test_look_alikes_are_symmetric_and_hold_the_stated_pairs_though_nothing_was_measured() -> None:
+    alike = lookalikes_from({"confusion": {"K": {"K": 99, "X": 1}, "贵": {"贵": 3, "青": 3}}})
+    assert alike["K"]["X"] == alike["X"]["K"] == 10_000
+    assert "青" not in alike.get("贵", {})
+    assert alike["粤"]["鄂"] == alike["鄂"]["粤"] == lookalikes_from({})["8"]["B"]

@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Tables, triggers and the audit are SQL by nature.
 SPEAK_SQL = {"columns.py", "tables.py", "forecourt_tables.py", "door_tables.py", "guards.py", "audit.py"}
 SPEAK_SQL |= {"command_tables.py", "audit_sql.py", "audit_ledger.py", "audit_forecourt.py"}
-SPEAK_SQL |= {"audit_commands.py", "review_tables.py", "audit_reviews.py"}
+SPEAK_SQL |= {"audit_commands.py", "review_tables.py", "audit_reviews.py", "twin_tables.py"}
 SPEAK_SQL |= {"proof_tables.py"}
 HANDED_ON = {"Connection", "Engine"}
 OUTSIDE = {"os", "time", "random", "secrets", "socket", "subprocess", "logging", "fastapi", "redis", "httpx"}

@@ -43,7 +43,7 @@ def test_a_sure_reading_of_a_registered_plate_is_auto():
     assert _codes(decision) == ["sure"]
 
 
-@pytest.mark.parametrize(("wrong_ppm", "outcome"), [(4_444, "auto"), (4_445, "review")])
+@pytest.mark.parametrize(("wrong_ppm", "outcome"), [(6_666, "auto"), (6_667, "review")])
 def test_the_expected_loss_against_the_review_cost_decides_to_the_ppm(wrong_ppm, outcome):
     assert _decide(粤B12345=1_000_000 - wrong_ppm).outcome == outcome
 
@@ -54,7 +54,7 @@ def test_the_same_reading_is_good_enough_for_30_yuan_and_not_for_900():
     assert (little.outcome, little.expected_loss_fen) == ("auto", 80)
     assert (much.outcome, much.expected_loss_fen) == ("review", 950)
     assert "950 fen" in much.reasons[0].text
-    assert "200 fen" in much.reasons[0].text
+    assert "300 fen" in much.reasons[0].text
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,30 @@ def test_whatever_the_numbers_auto_means_every_rule_holds(best, second, wrong, a
     if decision.outcome == "auto":
         assert decision.vehicle.plate == text
         assert colour == decision.vehicle.colour
-        assert decision.wrong_ppm * (amount + rules.dispute_cost_fen) <= rules.review_cost_fen * 1_000_000
+        assert decision.wrong_ppm * (amount + rules.dispute_cost_fen) <= rules.asking_cost_fen * 1_000_000
         assert decision.runner_up_ppm < rules.runner_up_floor_ppm
         assert wrong <= rules.auto_ceiling_ppm
+
+
+def test_the_sum_is_kept_with_the_decision_as_numbers():
+    kept = (
+        ("wrong_ppm", 1_000),
+        ("amount_fen", 40_000),
+        ("dispute_cost_fen", 5_000),
+        ("expected_loss_fen", 45),
+        ("review_cost_fen", 200),
+        ("delay_cost_fen", 100),
+    )
+    assert _decide().reasons[0].numbers == kept
+    unsure = _decide(粤B12345=900_000).reasons[0]
+    assert (unsure.code, dict(unsure.numbers)["expected_loss_fen"]) == ("unsure_reading", 4_500)
+
+
+@pytest.mark.parametrize(("delay_cost_fen", "outcome"), [(249, "review"), (250, "auto")])
+def test_what_the_driver_waits_for_is_weighed_with_the_review(delay_cost_fen, outcome):
+    # 10,000 ppm of 450 yuan are 450 fen.
+    rules = Rules(delay_cost_fen=delay_cost_fen)
+    assert _decide(rules=rules, 粤B12345=990_000).outcome == outcome
 
 
 def test_an_unreadable_car_is_a_stranger():

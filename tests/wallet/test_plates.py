@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wallet.plates import LEAST_LIKELY, MOST_STRINGS, keys_of, likely_strings
+from vision import plates as vision_plates
+from wallet import plates
+from wallet.plates import LEAST_LIKELY, MOST_STRINGS, likely_strings, neighbours
 
 
 def _position(letters="ABCDE"):
@@ -49,11 +51,45 @@ def test_a_reading_with_a_hole_gives_no_string(positions):
     assert likely_strings(positions) == []
 
 
-@given(st.text("AB123", min_size=7, max_size=8), st.data())
-def test_two_plates_share_a_key_exactly_when_they_differ_in_one_place(plate, data):
-    place = data.draw(st.integers(0, len(plate) - 1))
-    other = plate[:place] + data.draw(st.sampled_from("CDE45")) + plate[place + 1 :]
-    assert len(set(keys_of(plate)) & set(keys_of(other))) == 1
-    second = (place + 1) % len(plate)
-    far = other[:second] + "Z" + other[second + 1 :]
-    assert not set(keys_of(plate)) & set(keys_of(far))
+def test_the_wallet_knows_the_characters_of_plates_that_vision_knows():
+    assert plates.PROVINCES == vision_plates.PROVINCES
+    assert "".join(sorted(vision_plates.OFFICES)) == plates.OFFICES
+    assert set(plates.SERIAL) == set(vision_plates.SERIAL)
+    assert plates.MARKS == vision_plates.MARKS
+
+
+@pytest.mark.parametrize(
+    ("read", "plate"),
+    [
+        ("粤B12345", "鄂B12345"),
+        ("粤B12345", "粤812345"),
+        ("粤B12345", "粤BI2345"),
+    ],
+)
+def test_one_other_character_is_a_neighbour_where_a_plate_may_have_it(read, plate):
+    may_be = vision_plates.kind_of(plate) is not None
+    assert (plate in neighbours(read)) == may_be
+
+
+@given(
+    st.sampled_from("粤鄂琼"),
+    st.sampled_from("ABO"),
+    st.text(plates.SERIAL, min_size=5, max_size=6),
+    st.data(),
+)
+def test_every_plate_one_step_away_is_a_neighbour(province, office, tail, data):
+    plate = province + office + tail
+    place = data.draw(st.integers(2, len(plate) - 1))
+    other = plate[:place] + data.draw(st.sampled_from(plates.SERIAL)) + plate[place + 1 :]
+    assert other == plate or other in neighbours(plate)
+    if len(plate) == 8:
+        missing = plate[:place] + plate[place + 1 :]
+        assert missing in neighbours(plate)
+        assert plate in neighbours(missing)
+    assert plate not in neighbours(plate)
+    assert len(set(neighbours(plate))) == len(neighbours(plate))
+
+
+@pytest.mark.parametrize(("text", "most"), [("粤B12345", 600), ("粤BD12345", 300), ("粤B1234学", 600)])
+def test_the_neighbours_are_few_enough_to_be_looked_up_one_by_one(text, most):
+    assert 200 < len(neighbours(text)) < most

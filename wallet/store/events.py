@@ -70,14 +70,25 @@ def find_review(connection: Connection, review_id: str) -> Review | None:
     return None if row is None else review_from(row)
 
 
-def reasons_to_json(reasons: Sequence[Reason]) -> list[dict[str, str]]:
+def reasons_to_json(reasons: Sequence[Reason]) -> list[dict[str, Any]]:
     """Reasons as they are stored."""
-    return [{"code": reason.code, "text": reason.text} for reason in reasons]
+    return [
+        {"code": reason.code, "text": reason.text}
+        | ({"numbers": dict(reason.numbers)} if reason.numbers else {})
+        for reason in reasons
+    ]
 
 
 def reasons_from_json(stored: Any) -> tuple[Reason, ...]:
     """Stored reasons as values."""
-    return tuple(Reason(str(item["code"]), str(item["text"])) for item in stored)
+    return tuple(
+        Reason(
+            str(item["code"]),
+            str(item["text"]),
+            tuple((str(name), int(number)) for name, number in item.get("numbers", {}).items()),
+        )
+        for item in stored
+    )
 
 
 def review_from(row: Row[tuple[object, ...]]) -> Review:

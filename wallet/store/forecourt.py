@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, literal_column, select, update
 
-from wallet.facts import Match, Posterior, SightingFact, Visit
+from wallet.facts import Match, SightingFact, Visit
 from wallet.store.events import reasons_from_json, reasons_to_json
+from wallet.store.judgements import posterior_from_json, posterior_to_json
 from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import captures, departures, holds, matches, pumps, sightings, visits
 
@@ -145,10 +146,7 @@ def add_match(connection: Connection, match: Match) -> None:
         visit_id=match.visit_id,
         hold_fen=match.hold_fen,
         joined=match.joined,
-        posterior={
-            "candidates": match.posterior.candidates,
-            "none_ppm": match.posterior.none_ppm,
-        },
+        posterior=posterior_to_json(match.posterior),
         decided_at=match.decided_at,
     )
 
@@ -358,10 +356,7 @@ def match_from(row: Row[tuple[object, ...]]) -> Match:
         hold_fen=row.hold_fen,
         joined=row.joined,
         decided_at=row.decided_at,
-        posterior=Posterior(
-            tuple((str(plate), int(ppm)) for plate, ppm in row.posterior["candidates"]),
-            int(row.posterior["none_ppm"]),
-        ),
+        posterior=posterior_from_json(row.posterior),
     )
 
 

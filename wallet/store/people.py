@@ -1,18 +1,17 @@
-"""Rows of accounts, vehicles, the keys of their plates, and the keys of requests."""
+"""Rows of accounts, vehicles, and the keys of requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import JSON, Connection, Row, String, any_, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from wallet.errors import KeyReused
-from wallet.facts import Account, Candidate, Vehicle
-from wallet.plates import keys_of
+from wallet.facts import Account, Vehicle
 from wallet.store.statements import Statement, add, insert_new
-from wallet.tables import accounts, idempotency_keys, plate_keys, vehicles, wallets
+from wallet.tables import accounts, idempotency_keys, vehicles, wallets
 
 
 def claim_key(
@@ -68,7 +67,7 @@ def list_accounts(connection: Connection, limit: int, after: str | None) -> list
 
 def bind(connection: Connection, vehicle: Vehicle) -> bool:
     """Adds the binding unless the plate is bound now; says whether it did."""
-    added = insert_new(
+    return insert_new(
         connection,
         vehicles,
         id=vehicle.id,
@@ -78,16 +77,11 @@ def bind(connection: Connection, vehicle: Vehicle) -> bool:
         bound_at=vehicle.bound_at,
         unbound_at=None,
     )
-    if added:
-        rows = [{"plate_key": key, "vehicle_id": vehicle.id} for key in keys_of(vehicle.plate)]
-        connection.execute(insert(plate_keys), rows)
-    return added
 
 
 def unbind(connection: Connection, vehicle_id: str, now: datetime) -> None:
-    """Ends the binding; the row stays as history, its keys go."""
+    """Ends the binding; the row stays as history."""
     connection.execute(update(vehicles).where(vehicles.c.id == vehicle_id).values(unbound_at=now))
-    connection.execute(delete(plate_keys).where(plate_keys.c.vehicle_id == vehicle_id))
 
 
 _VEHICLE = Statement(select(vehicles).where(vehicles.c.id == bindparam("vehicle_id")))
@@ -99,41 +93,29 @@ def find_vehicle(connection: Connection, vehicle_id: str) -> Vehicle | None:
     return None if row is None else _vehicle(row)
 
 
+_BOUND_NOW = vehicles.c.unbound_at.is_(None)
+# The plates go in as one value, whatever their number.
+_BOUND = Statement(
+    {
+        "sqlite": select(vehicles).where(
+            vehicles.c.plate.in_(
+                select(func.json_each(bindparam("plates", type_=JSON)).table_valued("value").c.value)
+            ),
+            _BOUND_NOW,
+        ),
+        "postgresql": select(vehicles).where(
+            vehicles.c.plate == any_(bindparam("plates", type_=ARRAY(String))), _BOUND_NOW
+        ),
+    }
+)
+
+
 def bound_vehicles(connection: Connection, plates: Iterable[str]) -> dict[str, Vehicle]:
-    """The vehicles bound now under these plates, by plate."""
+    """The vehicles bound now under any of these plates, by plate: each is one look into an index."""
     wanted = list(plates)
     if not wanted:
         return {}
-    rows = _bound(_variants(len(wanted))).all(connection, **_filled(wanted))
-    return {row.plate: _vehicle(row) for row in rows}
-
-
-def _variants(count: int) -> int:
-    """The next power of two: few statements serve lists of every length."""
-    return 1 << (count - 1).bit_length()
-
-
-def _filled(texts: Sequence[str]) -> dict[str, str]:
-    """A value for each place of a list: what is too many repeats the last."""
-    return {f"text_{place}": texts[min(place, len(texts) - 1)] for place in range(_variants(len(texts)))}
-
-
-@lru_cache(maxsize=16)
-def _bound(count: int) -> Statement:
-    wanted = [bindparam(f"text_{place}", type_=vehicles.c.plate.type) for place in range(count)]
-    return Statement(select(vehicles).where(vehicles.c.plate.in_(wanted), vehicles.c.unbound_at.is_(None)))
-
-
-@lru_cache(maxsize=16)
-def _near(count: int) -> Statement:
-    keys = [bindparam(f"text_{place}", type_=plate_keys.c.plate_key.type) for place in range(count)]
-    return Statement(
-        select(vehicles)
-        .distinct()
-        .join(plate_keys, plate_keys.c.vehicle_id == vehicles.c.id)
-        .where(plate_keys.c.plate_key.in_(keys), vehicles.c.unbound_at.is_(None))
-        .order_by(vehicles.c.plate)
-    )
+    return {row.plate: _vehicle(row) for row in _BOUND.all(connection, plates=wanted)}
 
 
 def vehicles_of(connection: Connection, account_id: str) -> list[Vehicle]:
@@ -142,21 +124,15 @@ def vehicles_of(connection: Connection, account_id: str) -> list[Vehicle]:
     return [_vehicle(row) for row in connection.execute(query)]
 
 
-def candidates_among(connection: Connection, texts: Sequence[str]) -> list[Candidate]:
-    """Bound plates among `texts`, in that order, then those one position away from the first text.
-
-    Two look-ups by index, however many plates are registered.
-    """
-    if not texts:
-        return []
-    keys = keys_of(texts[0])
-    near = {row.plate: _vehicle(row) for row in _near(_variants(len(keys))).all(connection, **_filled(keys))}
-    # The first text is one of those near it: alone it needs no look-up of its own.
-    exact = bound_vehicles(connection, texts) if len(texts) > 1 else near
-    found = [exact[text] for text in texts if text in exact]
-    first = {vehicle.plate for vehicle in found}
-    found += [vehicle for plate, vehicle in near.items() if plate not in first]
-    return [Candidate(vehicle.plate, vehicle.colour, vehicle.id, vehicle.account_id) for vehicle in found]
+def bound_after(connection: Connection, plate: str, limit: int) -> list[Vehicle]:
+    """So many of the vehicles bound now, in the order of their plates, after `plate`."""
+    query = (
+        select(vehicles)
+        .where(vehicles.c.plate > plate, vehicles.c.unbound_at.is_(None))
+        .order_by(vehicles.c.plate)
+        .limit(limit)
+    )
+    return [_vehicle(row) for row in connection.execute(query)]
 
 
 def _account(row: Row[tuple[object, ...]]) -> Account:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from wallet.deciding import DeciderFact, Deciding, Inputs, StayNote
-from wallet.facts import Match, Reason, SightingFact, Vehicle
+from wallet.facts import Match, SightingFact, Vehicle
 from wallet.fingerprint import body_hash
 from wallet.reading_facts import Corner, ReadingFact, Said
 from wallet.replaying import Verdict
@@ -175,7 +175,7 @@ def inputs_row(inputs: Inputs) -> dict[str, Any]:
         "available_fen": inputs.available_fen,
         "for_hold_fen": inputs.for_hold_fen,
         "stay": None if inputs.stay is None else asdict(inputs.stay),
-        "objections": [asdict(reason) for reason in inputs.objections],
+        "objections": reasons_to_json(inputs.objections),
     }
 
 
@@ -186,7 +186,7 @@ def inputs_from(row: Mapping[str, Any]) -> Inputs:
         available_fen=row["available_fen"],
         for_hold_fen=row["for_hold_fen"],
         stay=None if row["stay"] is None else StayNote(**row["stay"]),
-        objections=tuple(Reason(**reason) for reason in row["objections"]),
+        objections=reasons_from_json(row["objections"]),
     )
 
 

@@ -1,0 +1,159 @@
+"""Registered look-alikes: found when bound and every night, never debited for each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from wallet.facts import Posterior, SightingFact, Vehicle
+from wallet.rules import Rules
+from wallet.service import open_wallet
+from wallet.twins import Twin, doubts, lookalikes
+
+NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+ALIKE = {"粤": {"鄂": 9_000}, "鄂": {"粤": 9_000}, "8": {"B": 5_000}, "B": {"8": 5_000}, "4": {"A": 4_999}}
+MINE = Vehicle("v1", "a1", "粤B54250", "blue", NOW, None)
+OTHER = Vehicle("v2", "a2", "鄂B54250", "blue", NOW, None)
+
+
+@pytest.fixture
+def wallet(engine):
+    return open_wallet(str(engine.url), engine=engine, alike=ALIKE)
+
+
+def _sighting(**changes):
+    fact = SightingFact("s", "demo", "pump-1", "1", NOW, NOW, "粤B54250", "blue", 500, 8)
+    return replace(fact, **changes)
+
+
+def _doubts(sighting=None, twin=OTHER, looks=(), **rules):
+    found = doubts(sighting or _sighting(), MINE, [Twin(twin, 9_000)], looks, Rules(**rules))
+    return [reason.code for reason in found]
+
+
+def test_the_look_alikes_of_a_plate_are_those_taken_for_it_often_enough():
+    assert lookalikes("粤B54250", ALIKE, 5_000) == {"鄂B54250": 9_000, "粤854250": 5_000}
+    assert lookalikes("粤B54250", ALIKE, 4_000)["粤B5A250"] == 4_999
+
+
+def test_a_twin_of_another_account_needs_a_proof_and_the_reason_has_the_numbers():
+    [reason] = doubts(_sighting(), MINE, [Twin(OTHER, 9_000)], [], Rules())
+    assert (reason.code, dict(reason.numbers)) == ("twin_needs_proof", {"alike_ppm": 9_000, "looks_asked": 0})
+    assert "鄂B54250" in reason.text
+
+
+def test_a_twin_of_the_same_account_needs_none():
+    assert _doubts(twin=replace(OTHER, account_id="a1")) == []
+
+
+def test_a_colour_that_only_one_of_them_has_is_proof():
+    assert _doubts(twin=replace(OTHER, colour="yellow")) == []
+    assert _doubts(_sighting(colour="yellow"), twin=replace(OTHER, colour="yellow")) == ["twin_needs_proof"]
+
+
+def _look(**changes):
+    return _sighting(**({"sighting_id": "first", "camera": "entry", "pump": None} | changes))
+
+
+def test_the_same_text_from_another_camera_of_the_same_stay_is_proof():
+    assert _doubts(looks=[_look()]) == []
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        _look(text="鄂B54250"),
+        _look(station="north"),
+        _look(colour="green"),
+        _look(wrong_ppm=20_001),
+        _look(first_seen_at=NOW - timedelta(seconds=700), last_seen_at=NOW - timedelta(seconds=601)),
+        _look(first_seen_at=NOW + timedelta(seconds=601), last_seen_at=NOW + timedelta(seconds=700)),
+        _look(camera="pump-1"),
+        _look(sighting_id="s"),
+    ],
+)
+def test_another_text_station_colour_time_or_the_same_camera_is_no_proof(look):
+    assert _doubts(looks=[look]) == ["twin_needs_proof"]
+
+
+def test_both_are_flagged_when_the_second_is_bound(wallet, forecourt):
+    first = forecourt.customer("粤B54250")
+    [alone] = wallet.vehicles(first)
+    assert wallet.twins.of(alone.id) == []
+    second = forecourt.customer("鄂B54250")
+    [other] = wallet.vehicles(second)
+    [twin] = wallet.twins.of(alone.id)
+    assert (twin.vehicle.plate, twin.alike_ppm) == ("鄂B54250", 9_000)
+    assert [twin.vehicle.plate for twin in wallet.twins.of(other.id)] == ["粤B54250"]
+    assert wallet.twins.pairs() == [("粤B54250", "鄂B54250", 9_000)]
+
+
+@pytest.mark.parametrize("seen", ["粤B54250", "鄂B54250"])
+def test_a_sighting_of_one_never_debits_the_other(wallet, forecourt, seen):
+    accounts = {plate: forecourt.customer(plate) for plate in ("粤B54250", "鄂B54250")}
+    arrival = forecourt.arrive(seen)
+    assert arrival.match.outcome == "review"
+    assert [reason.code for reason in arrival.match.reasons] == ["twin_needs_proof"]
+    forecourt.sell(10_000)
+    wallet.sweep(forecourt.at(20_000))
+    assert {wallet.balance(account).principal_fen for account in accounts.values()} == {100_000}
+
+
+def test_a_second_camera_that_agrees_lets_the_car_pay(wallet, forecourt):
+    account = forecourt.customer("粤B54250")
+    other = forecourt.customer("鄂B54250")
+    entry = replace(forecourt.sighting("粤B54250", pump=None), camera="entry")
+    wallet.arrive(entry, Posterior((("粤B54250", 999_500),), 500), forecourt.at(3))
+    arrival = forecourt.arrive("粤B54250", seconds=60)
+    assert arrival.match.outcome == "auto"
+    forecourt.sell(10_000, started=90)
+    assert wallet.balance(account).principal_fen == 90_000
+    assert wallet.balance(other).principal_fen == 100_000
+
+
+def test_a_second_camera_that_says_the_twin_is_no_proof(wallet, forecourt):
+    forecourt.customer("粤B54250")
+    forecourt.customer("鄂B54250")
+    entry = replace(forecourt.sighting("鄂B54250", pump=None), camera="entry")
+    wallet.arrive(entry, Posterior((("鄂B54250", 999_500),), 500), forecourt.at(3))
+    assert forecourt.arrive("粤B54250", seconds=60).match.outcome == "review"
+
+
+def test_once_the_twin_is_unbound_the_other_pays_alone(wallet, forecourt):
+    forecourt.customer("粤B54250")
+    forecourt.customer("鄂B54250")
+    wallet.unbind_vehicle("鄂B54250", forecourt.at(1))
+    assert forecourt.arrive("粤B54250", seconds=60).match.outcome == "auto"
+    assert wallet.twins.pairs() == []
+
+
+def test_two_plates_of_one_account_are_no_matter(wallet, forecourt):
+    account = forecourt.customer("粤B54250")
+    wallet.bind_vehicle(account, "鄂B54250", "blue", "second car", forecourt.at(1))
+    assert forecourt.arrive("粤B54250", seconds=60).match.outcome == "auto"
+    assert wallet.twins.pairs() == []
+
+
+def test_the_nightly_refresh_finds_what_binding_did_not_see(engine, forecourt):
+    unknowing = forecourt.wallet = open_wallet(str(engine.url), engine=engine)
+    for plate in ("粤B54250", "鄂B54250", "粤B54259"):
+        forecourt.customer(plate)
+    assert unknowing.twins.pairs() == []
+    knowing = open_wallet(str(engine.url), engine=engine, alike=ALIKE)
+    seen = []
+    assert knowing.twins.refresh(forecourt.at(10), seen.append) == (3, 1)
+    assert seen == [3]
+    assert knowing.twins.pairs() == [("粤B54250", "鄂B54250", 9_000)]
+    assert not knowing.twins.refresh_when_due(forecourt.at(20), timedelta(hours=24))
+    assert knowing.twins.refresh_when_due(forecourt.at(86_411), timedelta(hours=24))
+
+
+def test_a_better_reader_takes_the_mark_away(engine, forecourt, wallet):
+    forecourt.customer("粤B54250")
+    forecourt.customer("鄂B54250")
+    better = open_wallet(str(engine.url), engine=engine, alike={"粤": {"鄂": 100}, "鄂": {"粤": 100}})
+    better.twins.refresh(forecourt.at(10))
+    assert better.twins.pairs() == []
+    assert forecourt.arrive("粤B54250", seconds=60).match.outcome == "auto"

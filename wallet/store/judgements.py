@@ -1,0 +1,28 @@
+"""A posterior and the sum behind it, as a match keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from wallet.facts import Posterior, PosteriorPart
+
+
+def posterior_to_json(posterior: Posterior) -> dict[str, Any]:
+    """The posterior as it is stored; its sum where it has one."""
+    stored: dict[str, Any] = {
+        "candidates": [list(candidate) for candidate in posterior.candidates],
+        "none_ppm": posterior.none_ppm,
+    }
+    if posterior.parts:
+        stored["sum"] = [asdict(part) for part in posterior.parts]
+    return stored
+
+
+def posterior_from_json(stored: Any) -> Posterior:
+    """A stored posterior as a value."""
+    return Posterior(
+        tuple((str(plate), int(ppm)) for plate, ppm in stored["candidates"]),
+        int(stored["none_ppm"]),
+        tuple(PosteriorPart(**part) for part in stored.get("sum", ())),
+    )
