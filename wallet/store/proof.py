@@ -14,6 +14,7 @@ from wallet.facts import Match, SightingFact, Vehicle
 from wallet.fingerprint import body_hash
 from wallet.reading_facts import Corner, ReadingFact, Said
 from wallet.replaying import Verdict
+from wallet.store.events import reasons_from_json, reasons_to_json
 from wallet.store.statements import add, insert_new
 from wallet.tables import deciders, decision_inputs, sighting_readings
 
