@@ -264,6 +264,11 @@ def simulate(
     misreads: Annotated[
         Path | None, typer.Option(help="What `measure-misreads` wrote; else the file the service ships with.")
     ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="How long the forecourt plays; 0 plays one seed only.")
+    ] = None,
+    bug: Annotated[str | None, typer.Option(help="Plant this bug in the forecourt and find it.")] = None,
+    bugs: Annotated[bool, typer.Option("--bugs", help="Plant every bug in turn and find it.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, within 50 s.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 and name the bars that are missed.")] = False,
     json: JsonOption = False,
@@ -280,6 +285,9 @@ def simulate(
                 customers=customers,
                 visits=visits,
                 misreads=misreads,
+                seconds=seconds,
+                bug=bug,
+                bugs=bugs,
                 quick=quick,
                 check=check,
                 as_json=json,

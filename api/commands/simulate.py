@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from api.commands import simulate_forecourt as forecourt
 from api.commands.failures import CommandError
+from api.simulation.bugs import BUGS
 from api.simulation.city import City, missed_bars, times_fewer
 from api.simulation.misreads import load_misreads
 
@@ -32,6 +34,9 @@ class Asked:
     customers: int | None
     visits: int | None
     misreads: Path | None
+    seconds: float | None
+    bug: str | None
+    bugs: bool
     quick: bool
     check: bool
     as_json: bool
@@ -41,6 +46,8 @@ def simulate(asked: Asked) -> int:
     """Run what was asked for and print; returns 1 where `check` finds a bar missed."""
     if asked.only not in PARTS:
         raise CommandError(f"--only {asked.only}: is none of {', '.join(PARTS)}")
+    if asked.bug is not None or asked.bugs:
+        asked = replace(asked, only="forecourt")
     started = time.monotonic()
     result: dict[str, Any] = {"seed": asked.seed, "missed": []}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -48,6 +55,12 @@ def simulate(asked: Asked) -> int:
         if asked.only in ("all", "city"):
             result["city"] = run_city(asked, progress)
             result["missed"] += missed_bars(result["city"])
+        if asked.only in ("all", "forecourt") and not asked.bugs:
+            result["forecourt"] = run_plans(asked, progress)
+            result["missed"] += forecourt.missed_in_plans(result["forecourt"])
+        if asked.bugs:
+            result["planted"] = run_bugs(asked, progress)
+            result["missed"] += forecourt.missed_bugs(result["planted"])
     result["seconds"] = round(time.monotonic() - started, 1)
     if asked.as_json:
         sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
@@ -69,11 +82,32 @@ def run_city(asked: Asked, progress: Progress) -> dict[str, Any]:
     return city.run(visits, lambda _, done, total: progress.update(bar, completed=done, total=total))
 
 
+def run_plans(asked: Asked, progress: Progress) -> dict[str, Any]:
+    """The forecourt, with a planted bug where one was asked for."""
+    bug = None if asked.bug is None else forecourt.bug_named(asked.bug)
+    usual = forecourt.QUICK_SECONDS if asked.quick else forecourt.SECONDS
+    seconds = usual if asked.seconds is None else asked.seconds
+    bar = progress.add_task("forecourt, seconds", total=max(1, round(seconds)))
+    return forecourt.run_plans(asked.seed, seconds, bug, lambda done: progress.update(bar, completed=done))
+
+
+def run_bugs(asked: Asked, progress: Progress) -> dict[str, Any]:
+    """All planted bugs."""
+    usual = forecourt.QUICK_BUGS_SECONDS if asked.quick else forecourt.BUGS_SECONDS
+    seconds = usual if asked.seconds is None else asked.seconds
+    bar = progress.add_task("planted bugs", total=len(BUGS))
+    return forecourt.run_bugs(asked.seed, seconds, lambda: progress.advance(bar))
+
+
 def tell(result: dict[str, Any]) -> None:
     """For people."""
     console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     if "city" in result:
         tell_city(console, result["city"])
+    if "forecourt" in result:
+        forecourt.tell_plans(console, result["forecourt"])
+    if "planted" in result:
+        forecourt.tell_bugs(console, result["planted"])
     for line in result["missed"]:
         console.print(f"missed: {line}")
     console.print(f"seed {result['seed']}, {result['seconds']} s")
