@@ -28,6 +28,8 @@ BITRATES = (600_000, 1_200_000, 2_500_000)
 # How wide the plate is at the far and the near end of a pass, in pixels, and how far a still is enlarged.
 FAR_WIDTH, NEAR_WIDTH = (72.0, 120.0), (90.0, 160.0)
 MOST_ENLARGED = 1.6
+# The same where a car drives up to its pump, before a camera that was hung to read it.
+AT_PUMP_FAR, AT_PUMP_NEAR = (100.0, 150.0), (130.0, 200.0)
 # How far the plate turns away, as the share by which its far edge shrinks, and how far it leans.
 TURN, LEAN_DEGREES = 0.16, 6.0
 NOISE_FIELDS = 3
@@ -68,13 +70,17 @@ class Conditions:
     bitrate: int
 
 
-def simulate_pass(still: Image, plate: Box, seed: int, count: int, *, is_hard: bool = False) -> CameraPass:
+def simulate_pass(
+    still: Image, plate: Box, seed: int, count: int, *, is_hard: bool = False, is_near: bool = False
+) -> CameraPass:
     """A pass of `count` frames. still: (H, W, 3) uint8 BGR; not changed. plate: its box in the still.
 
-    is_hard: far away, blurred or dark, so that the plate can hardly be read.
+    is_hard: far away, blurred or dark, so that the plate can hardly be read. is_near: as a camera of a
+    forecourt shows a car at its pump.
     """
     rng = np.random.default_rng(seed)
-    conditions = draw_conditions(rng, plate[2] - plate[0])
+    ends = (AT_PUMP_FAR, AT_PUMP_NEAR) if is_near else (FAR_WIDTH, NEAR_WIDTH)
+    conditions = draw_conditions(rng, plate[2] - plate[0], *ends)
     if is_hard:
         conditions = harder(conditions, rng)
     size = (NOISE_FIELDS, HEIGHT_PX, WIDTH_PX)
@@ -93,11 +99,16 @@ def simulate_pass(still: Image, plate: Box, seed: int, count: int, *, is_hard: b
     return CameraPass(through_h264(planes, conditions.bitrate), matrices, centres, widths)
 
 
-def draw_conditions(rng: Generator, width_px: float) -> Conditions:
-    """Conditions of a pass whose plate is so wide in the still."""
+def draw_conditions(
+    rng: Generator,
+    width_px: float,
+    far_px: tuple[float, float] = FAR_WIDTH,
+    near_px: tuple[float, float] = NEAR_WIDTH,
+) -> Conditions:
+    """Conditions of a pass whose plate is so wide in the still, and within these bounds at both ends."""
     largest = MOST_ENLARGED * width_px
-    far_width = min(rng.uniform(*FAR_WIDTH), largest)
-    near_width = min(max(far_width, rng.uniform(*NEAR_WIDTH)), largest)
+    far_width = min(rng.uniform(*far_px), largest)
+    near_width = min(max(far_width, rng.uniform(*near_px)), largest)
     far = np.array([rng.uniform(0.25, 0.75) * WIDTH_PX, rng.uniform(0.25, 0.5) * HEIGHT_PX])
     near = np.array([rng.uniform(0.3, 0.7) * WIDTH_PX, rng.uniform(0.5, 0.75) * HEIGHT_PX])
     # As many drive off as come, so that the first look is as good as the last.

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from api.commands.bench_passes import Remembering, RememberingReader, Still
 from cameras.messages import position_ppm
-from cameras.passes import CameraPass, simulate_pass
+from cameras.passes import MOST_ENLARGED, CameraPass, simulate_pass
 from vision.picture import Detector, Reader
 from vision.pipeline import PipelineOptions, build_pipeline
 from vision.types import Frame, PlateText, Sighting
@@ -26,10 +26,13 @@ FRAME_S: Final = 0.1
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 # As the service watches, but decided at the end of the pass, however few the looks were.
 OPTIONS: Final = PipelineOptions(min_looks=1, dwell_s=60.0, decide_within_s=60.0, look_every_s=0.0)
-# A pass has the greatest number of frames; a car may be hidden after any of these.
-FRAMES: Final = (4, 6, 9, 12)
-# Every so many-th pass is a hard one.
-HARD_EVERY: Final = 4
+# A car is in view for so many frames, at ten a second: while it drives to its pump, or hardly at all.
+FRAMES: Final = (12, 20, 30)
+HARD_FRAMES: Final = (4, 6, 9, 12)
+# Every so many-th pass is a hard one; so is every pass of a still whose plate a camera of a forecourt, hung
+# as it should be, would show larger.
+HARD_EVERY: Final = 5
+SMALLEST_PX: Final = 100.0
 # A position surer than this, and right, is not kept.
 SURE_PPM: Final = 999_000
 KEPT_POSITIONS: Final = 3
@@ -57,6 +60,8 @@ class Misreads:
     """What is kept of many passes; see `as_dict` for the form of the file."""
 
     passes: int = 0
+    hard_passes: int = 0
+    hard_lost: int = 0
     unread: int = 0
     other_length: int = 0
     looks: int = 0
@@ -69,12 +74,15 @@ class Misreads:
     def add(self, one: PlatePass) -> None:
         """Count a pass in; a sighting of another length than the plate is counted and not kept."""
         self.passes += 1
+        self.hard_passes += one.is_hard
         for look in one.looks:
             self._count(one.text, look)
         if one.sighting is None or one.sighting.text is None:
             self.unread += 1
+            self.hard_lost += one.is_hard
         elif len(one.sighting.text) != len(one.text):
             self.other_length += 1
+            self.hard_lost += one.is_hard
         else:
             if one.colour:
                 self.colours.setdefault(one.colour, Counter())[one.sighting.colour] += 1
@@ -110,11 +118,16 @@ class Misreads:
         )
 
     def as_dict(self, made_with: str, weights: dict[str, str]) -> dict[str, Any]:
-        """The file. sure_wrong of sure_positions: characters at or above SURE_PPM that were not right."""
+        """The file. sure_wrong of sure_positions: characters at or above SURE_PPM that were not right.
+
+        hard_lost: hard passes that are among `unread` and `other_length`.
+        """
         return {
             "made_with": made_with,
             "weights": weights,
             "passes": self.passes,
+            "hard_passes": self.hard_passes,
+            "hard_lost": self.hard_lost,
             "unread": self.unread,
             "other_length": self.other_length,
             "sure_positions": self.sure_positions,
@@ -148,8 +161,10 @@ def pass_of(
 ) -> PlatePass:
     """One pass through the pipeline as the service runs it; how long and how hard comes of the seed."""
     rng = np.random.default_rng([seed, 1])
-    frames, is_hard = int(rng.choice(FRAMES)), bool(rng.random() < 1 / HARD_EVERY)
-    shown = simulate_pass(still.image, still.plate, seed, max(FRAMES), is_hard=is_hard)
+    is_hard = bool(rng.random() < 1 / HARD_EVERY)
+    is_small = (still.plate[2] - still.plate[0]) * MOST_ENLARGED < SMALLEST_PX
+    frames = int(rng.choice(HARD_FRAMES if is_hard or is_small else FRAMES))
+    shown = simulate_pass(still.image, still.plate, seed, frames, is_hard=is_hard, is_near=True)
     one, two = RememberingReader(first), RememberingReader(second)
     pipeline = build_pipeline(OPTIONS, Remembering(detector), one, second_reader=two)
     for number in range(frames):
@@ -157,7 +172,8 @@ def pass_of(
         pipeline.process(Frame(shown.frames[number], at, "pass", number))
     events = [event for event in pipeline.flush() if isinstance(event, Sighting)]
     sighting = next((event for event in events if _is_of(event, shown)), None)
-    return PlatePass(still.text, colour, is_hard, sighting, (*one.said.values(), *two.said.values()))
+    looks = (*one.said.values(), *two.said.values())
+    return PlatePass(still.text, colour, is_hard or is_small, sighting, looks)
 
 
 def _is_of(sighting: Sighting, shown: CameraPass) -> bool:

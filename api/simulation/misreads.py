@@ -49,7 +49,7 @@ class Misreads:
 
     confusion: for each true character how often a single look read which one. colours: the same for the
     ground of whole sightings; may be empty. unread_ppm: passes of which nothing, or a text of another length,
-    was said.
+    was said: of usual ones, and of hard ones.
     """
 
     made_with: str
@@ -58,6 +58,7 @@ class Misreads:
     colours: Mapping[str, Mapping[str, int]]
     sightings: tuple[Measured, ...]
     unread_ppm: int
+    hard_unread_ppm: int
 
     def doubts(self) -> list[Doubt]:
         """Every position that was unsure or wrong."""
@@ -87,13 +88,17 @@ def _read(content: Mapping[str, Any]) -> Misreads:
         raise ValueError("it holds no sightings")
     passes = int(content.get("passes", len(sightings)))
     lost = int(content.get("unread", 0)) + int(content.get("other_length", 0))
+    hard, hard_lost = int(content.get("hard_passes", 0)), int(content.get("hard_lost", 0))
+    if not 0 <= hard_lost <= lost or not hard_lost <= hard <= passes:
+        raise ValueError("hard_passes and hard_lost do not fit passes, unread and other_length")
     return Misreads(
         made_with=str(content["made_with"]),
         weights=dict(content["weights"]),
         confusion=_counts(content["confusion"]),
         colours=_counts(content.get("colours", {})),
         sightings=sightings,
-        unread_ppm=lost * MILLION // max(passes, 1),
+        unread_ppm=(lost - hard_lost) * MILLION // max(passes - hard, 1),
+        hard_unread_ppm=hard_lost * MILLION // max(hard, 1),
     )
 
 

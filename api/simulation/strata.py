@@ -61,7 +61,8 @@ def strata_of(misreads: Misreads, visits: int) -> list[Stratum]:
 
 def unread_share(misreads: Misreads) -> float:
     """Visits of which no plate is read: a person looks."""
-    return misreads.unread_ppm / MILLION
+    hard = HARD_SHARE * misreads.hard_unread_ppm
+    return (hard + (1 - HARD_SHARE) * misreads.unread_ppm) / MILLION
 
 
 def sighting_weights(sightings: Sequence[Measured]) -> list[float]:
