@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from nicegui import ui
 
 from api.page.draw import decision_chip, picture, plate_chip
@@ -10,8 +12,12 @@ from api.page.queries import Details
 UNSURE_BELOW_PPM = 990_000
 
 
-def show_details(details: Details) -> None:
-    """Open the dialog; it goes when it is closed."""
+# Gives back what a visit paid; says in words what came of it. The flag: whether the plate was misread.
+Reverse = Callable[[str, bool], Awaitable[str]]
+
+
+def show_details(details: Details, reverse: Reverse | None = None) -> None:
+    """Open the dialog; it goes when it is closed. reverse: for operators who may."""
     row = details.row
     with ui.dialog().props('transition-duration="120"') as dialog, ui.card().classes("pp-dialog"):
         dialog.on("hide", dialog.delete)
@@ -34,7 +40,24 @@ def show_details(details: Details) -> None:
                     for name, value in details.facts:
                         ui.label(name).classes("pp-key")
                         ui.label(value).classes("pp-value")
+                if reverse is not None and details.paid_visit_id is not None:
+                    _show_reversal(details.paid_visit_id, reverse)
     dialog.open()
+
+
+def _show_reversal(visit_id: str, reverse: Reverse) -> None:
+    with ui.element("div"):
+        ui.label("扣款有误 The debit was wrong").classes("pp-section")
+        misread = ui.checkbox("车牌读错，记住它 The plate was misread: remember it", value=True)
+        button = ui.button("全额退回 Give it back").props("no-caps unelevated color=negative")
+        button.props('data-testid="reverse"')
+        told = ui.label("").classes("pp-soft").props('data-testid="reversed"')
+
+        async def give_back() -> None:
+            button.disable()
+            told.set_text(await reverse(visit_id, bool(misread.value)))
+
+        button.on_click(give_back)
 
 
 def _show_reasons(details: Details) -> None:

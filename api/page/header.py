@@ -9,13 +9,22 @@ from nicegui.element import Element
 
 from api.page.queries import Camera, Today
 
+PAGES = {"log": ("/operator/", "记录 Log"), "review": ("/operator/review", "复核 Review")}
 
-def show_top(operator_name: str) -> ui.label:
-    """The bar; returns the label that tells how fresh the page is."""
+
+def show_top(operator_name: str, page: str = "log") -> ui.label:
+    """The bar with the pages there are; returns the label that tells how fresh this one is."""
     with ui.element("header").classes("pp-top"):
         with ui.element("div").classes("pp-brand"):
             ui.label("车牌付")
-            ui.label("Platepay · 识别记录 Match log").classes("pp-brand-en")
+            ui.label("Platepay").classes("pp-brand-en")
+        with ui.element("nav").classes("pp-nav").props('aria-label="Pages"'):
+            for name, (address, words) in PAGES.items():
+                link = ui.element("a").props(f'href="{address}"')
+                if name == page:
+                    link.props('aria-current="page"')
+                with link:
+                    ui.label(words)
         ui.element("div").classes("pp-grow")
         with ui.element("div").classes("pp-live").props('role="status"'):
             ui.element("span").classes("pp-dot")

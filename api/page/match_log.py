@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,14 @@ from api.page import header, login
 from api.page.details import show_details
 from api.page.draw import DrawnRow
 from api.page.queries import LogQueries
+from api.page.review_rows import outcome
 from api.page.rows import OUTCOMES, Filter, Row
+from api.rights import may
 from api.settings import find_zone
 from api.wiring import Services
 from wallet.access import Session
+from wallet.errors import WalletError
+from wallet.review_facts import Given
 
 STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
@@ -188,5 +193,21 @@ class MatchLog:
 
     async def _open_details(self, sighting_id: str) -> None:
         details = await run.io_bound(self._queries.details, sighting_id, self._operator)
-        if details is not None:
-            show_details(details)
+        if details is None:
+            return
+        key = f"log-{secrets.token_hex(12)}"
+
+        async def reverse(visit_id: str, is_misread: bool) -> str:
+            return await run.io_bound(self._send_reversal, visit_id, is_misread, key) or ""
+
+        show_details(details, reverse if may(self._operator, "review") else None)
+
+    def _send_reversal(self, visit_id: str, is_misread: bool, key: str) -> str:
+        given = Given("reverse", None, is_misread, "reversed from the match log")
+        try:
+            done = self._services.wallet.reviewing.reverse_visit(
+                visit_id, given, key=key, actor=self._operator.operator_name, now=self._services.clock()
+            )
+        except WalletError as error:
+            return str(error)
+        return outcome(done)[0]

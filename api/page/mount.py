@@ -1,4 +1,4 @@
-"""Puts the operator page on the service: the login as plain routes, the log as a NiceGUI page."""
+"""Puts the operator page on the service: the login as plain routes, log and review as NiceGUI pages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from api.deps import COOKIE
 from api.errors import NotSignedIn
 from api.page import login
 from api.page.match_log import MatchLog
+from api.page.review import ReviewPage
 from api.wiring import Services
 
 MOUNT = "/operator"
@@ -33,7 +34,7 @@ class HandServices:
 
 
 def mount_page(app: FastAPI, services: Services) -> None:
-    """Mount login and log. NiceGUI keeps one app a process: the one mounted last serves it."""
+    """Mount login, log and review. NiceGUI keeps one app a process: the one mounted last serves it."""
     app.include_router(login.router)
     app.add_middleware(HandServices, services=services)
 
@@ -61,13 +62,21 @@ def mount_page(app: FastAPI, services: Services) -> None:
 def _register_pages() -> None:
     @ui.page("/", title="车牌付 Platepay · 识别记录")
     async def show_log(request: Request) -> Response | None:
-        services: Services = request.scope[_IN_SCOPE]
-        token = request.cookies.get(COOKIE)
-        try:
-            operator = await run.io_bound(services.operators.of_token, token)
-        except NotSignedIn:
-            operator = None
-        if operator is None:
-            return RedirectResponse(login.LOGIN, status_code=303)
-        await MatchLog(services, token or "", operator).show()
-        return None
+        return await _show(request, MatchLog)
+
+    @ui.page("/review", title="车牌付 Platepay · 人工复核")
+    async def show_review(request: Request) -> Response | None:
+        return await _show(request, ReviewPage)
+
+
+async def _show(request: Request, page: type[MatchLog | ReviewPage]) -> Response | None:
+    services: Services = request.scope[_IN_SCOPE]
+    token = request.cookies.get(COOKIE)
+    try:
+        operator = await run.io_bound(services.operators.of_token, token)
+    except NotSignedIn:
+        operator = None
+    if operator is None:
+        return RedirectResponse(login.LOGIN, status_code=303)
+    await page(services, token or "", operator).show()
+    return None

@@ -50,11 +50,15 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """One sighting in full, for the dialog. facts: pairs of label and value."""
+    """One sighting in full, for the dialog. facts: pairs of label and value.
+
+    paid_visit_id: the visit that money was taken for, so that it can be given back.
+    """
 
     row: Row
     positions: list[list[tuple[str, str, int]]]
     facts: tuple[tuple[str, str], ...]
+    paid_visit_id: str | None
 
 
 class LogQueries:
@@ -135,7 +139,8 @@ class LogQueries:
                 f"{(sighting.detector_model or '—')[:12]} · {(sighting.reader_model or '—')[:12]}",
             ),
         ]
-        return Details(row, characters(sighting.positions), tuple(facts))
+        paid = match.visit_id if found.visit_state == "captured" else None
+        return Details(row, characters(sighting.positions), tuple(facts), paid)
 
     def _matches(self, wanted: Filter, limit: int) -> list[MatchRow]:
         part = wanted.plate.upper().replace("·", "").replace(" ", "") if wanted.plate else None

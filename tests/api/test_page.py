@@ -2,83 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-
-from api.settings import read_settings
-from api.wiring import build_services
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory, template: Path, tools: Any) -> Iterator[Any]:
-    """The whole service, page and all, as `uvicorn --factory` starts it."""
-    folder = shutil.copytree(template, tmp_path_factory.mktemp("page") / "data")
-    listener = tools.free_listener()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PLATEPAY_")}
-    environment |= {"PLATEPAY_DATA_DIR": str(folder), "PLATEPAY_SANDBOX": "true"}
-    command = [sys.executable, "-m", "uvicorn", "--factory", "api.app:app_from_environment"]
-    command += ["--fd", str(listener.fileno()), "--log-level", "warning"]
-    root = Path(__file__).parents[2]
-    running = subprocess.Popen(command, cwd=root, env=environment, pass_fds=[listener.fileno()])
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
-
-        def answers() -> bool:
-            assert running.poll() is None, "the service ended"
-            with contextlib.suppress(httpx.HTTPError):
-                return httpx.get(f"{url}/readyz", trust_env=False).is_success
-            return False
-
-        tools.until(answers, 60)
-        # Only to know the devices' keys: the process that serves is another.
-        parts = build_services(read_settings({}, data_dir=folder, sandbox=True, page=False))
-        with tools.client_of(parts, url) as client:
-            client.pid = running.pid
-            client.stop = running.terminate
-            yield client
-        parts.close()
-    finally:
-        running.terminate()
-        running.wait(20)
-        listener.close()
-
-
-@pytest.fixture
-def tab(process: Any, browser: Any) -> Iterator[Any]:
-    """A fresh tab at the login; what the page asks of other hosts, and its errors, are kept."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=process.url)
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.strangers = []
-    page.failures = []
-    page.dialogs = []
-    page.on(
-        "request",
-        lambda asked: (
-            None if asked.url.startswith((process.url, "data:")) else page.strangers.append(asked.url)
-        ),
-    )
-    page.on("pageerror", lambda error: page.failures.append(str(error)))
-    page.on("dialog", lambda dialog: (page.dialogs.append(dialog.message), dialog.dismiss()))
-    page.goto("/operator/")
-    yield page
-    assert page.strangers == []
-    assert page.failures == []
-    assert page.dialogs == []
-    context.close()
 
 
 def log_in(tab: Any, password: str) -> None:
