@@ -21,9 +21,7 @@ from wallet.store import balances, debits, forecourt, people, reviewing, selling
 
 # Doubts about whose car it is: a person who looks at the picture resolves them. Every other objection (a
 # limit of the customer, a plate that is frozen) holds for people too.
-RESOLVED_BY_A_LOOK = frozenset(
-    {"corrected_before", "twin", "twin_plate", "look_alike", "second_proof_needed", "colour_differs"}
-)
+RESOLVED_BY_A_LOOK = frozenset({"corrected_before", "twin_needs_proof"})
 NOT_REGISTERED = "not_registered"
 
 

@@ -445,3 +445,17 @@ def test_an_item_shows_reading_suggestion_runner_up_and_margin(wallet, forecourt
     assert shown.allowed == ("confirm", "correct", "reject")
     assert shown.candidates == ((PLATE, 900_000), (OTHER, 40_000))
     assert len(shown.sighting.positions) == 7
+
+
+# What a person may decide, and what not ---------------------------------------------------------------------
+
+
+def test_a_person_who_looked_tells_registered_look_alikes_apart(database_url, engine, forecourt, answer):
+    alike = {"1": {"7": 9_000}, "7": {"1": 9_000}}
+    forecourt.wallet = open_wallet(database_url, engine=engine, alike=alike)
+    account, twin = forecourt.customer(PLATE), forecourt.customer(OTHER)
+    seen = forecourt.arrive(PLATE)
+    assert [reason.code for reason in seen.match.reasons] == ["twin_needs_proof"]
+    done = answer(_only(forecourt.wallet).id, "confirm")
+    assert (done.ended_as, done.account_id) == ("visit_opened", account)
+    assert forecourt.wallet.balance(twin).held_fen == 0
