@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from wallet import sales
 from wallet.charges import insufficient
 from wallet.command_facts import Adjusted, Declined, Granted, Proposed, Rejected, Voided
 from wallet.errors import AdjustmentUnknown, InvalidAmount, InvalidFact, VisitUnknown
@@ -12,6 +11,7 @@ from wallet.ledger import MARKETING, Part, counterpart, credit, debit
 from wallet.money import fen
 from wallet.once import Command, once
 from wallet.reversals import can_take
+from wallet.settling import void
 from wallet.store import adjusting, balances, events, forecourt
 from wallet.store.adjusting import Adjustment
 from wallet.wording import check_text
@@ -134,7 +134,7 @@ def void_visit(connection: Connection, command: Command, visit_id: str, reason: 
         current = forecourt.find_visit(connection, visit_id) or visit
         if current.state != "open":
             return Rejected("visit_not_open", f"The visit is {current.state}; there is nothing to release.")
-        sales.void(connection, current, "voided_by_operator", command.now, command.now)
+        void(connection, current, "voided_by_operator", command.now, command.now)
         return Voided(visit_id, current.account_id, current.hold_fen)
 
     return once(connection, command, work)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from wallet.ledger import Part
+from wallet.limit_facts import LimitsSet, NotMine, PlateReleased, PlateStopped, PriceSet, StationPlaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,12 @@ Answer = (
     | Declined
     | Reviewed
     | Planted
+    | LimitsSet
+    | PriceSet
+    | StationPlaced
+    | PlateStopped
+    | PlateReleased
+    | NotMine
 )
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Answer)}

@@ -80,9 +80,33 @@ def stranger(sighting: SightingFact, why: Reason) -> Decision:
     return Decision("review" if waits else "none", None, sighting.wrong_ppm, 0, 0, None, 0, (why,))
 
 
-def hold_for(available_fen: int, rules: Rules) -> int:
-    """What an arrival reserves: the usual hold, or all there is."""
-    return min(rules.hold_fen, available_fen)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What should be held, besides the rules.
+
+    most_fen: what limits and tank leave; None where nothing is said.
+    fee_fen: a fixed price that is charged at once, so that it must be there whole; None where there is none.
+    """
+
+    most_fen: int | None = None
+    fee_fen: int | None = None
+
+
+def hold_for(available_fen: int, wanted: Wanted, rules: Rules) -> int:
+    """What an arrival reserves: the usual hold or less, the fixed price, or all there is."""
+    return min(_wanted_fen(wanted, rules), available_fen)
+
+
+def least_hold(wanted: Wanted, rules: Rules) -> int:
+    """With less than this available nothing is held: the least hold of the rules, or all that is wanted."""
+    wanted_fen = _wanted_fen(wanted, rules)
+    return wanted_fen if wanted.fee_fen is not None else min(rules.minimum_hold_fen, wanted_fen)
+
+
+def _wanted_fen(wanted: Wanted, rules: Rules) -> int:
+    if wanted.fee_fen is not None:
+        return wanted.fee_fen
+    return rules.hold_fen if wanted.most_fen is None else min(rules.hold_fen, wanted.most_fen)
 
 
 def decide(
@@ -185,13 +209,12 @@ def _doubts(
     return doubts
 
 
-def without_funds(decision: Decision, available_fen: int, rules: Rules) -> Decision:
+def without_funds(decision: Decision, available_fen: int, least_fen: int) -> Decision:
     """The same car, but no hold can be placed: a person is told, the pump stays shut."""
     poor = Reason(
         "insufficient_balance",
-        f"{format_yuan(available_fen)} yuan is available; "
-        f"a hold needs {format_yuan(rules.minimum_hold_fen)} yuan.",
-        (("available_fen", available_fen), ("minimum_hold_fen", rules.minimum_hold_fen)),
+        f"{format_yuan(available_fen)} yuan is available; a hold needs {format_yuan(least_fen)} yuan.",
+        (("available_fen", available_fen), ("least_fen", least_fen)),
     )
     return Decision(
         outcome="review",

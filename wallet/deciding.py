@@ -7,9 +7,10 @@ beside it on the same notes and moves nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from wallet.decide import Wanted
 from wallet.facts import Reason, Vehicle, Visit
 from wallet.rules import Rules
 
@@ -29,7 +30,8 @@ class Inputs:
 
     bound: the bindings of the candidates at that time. available_fen: of the likely vehicle's wallet when the
     loss was weighed; for_hold_fen: when the hold was placed, after holds of overstays were released. Both
-    None where no wallet was asked. objections: what else spoke against it.
+    None where no wallet was asked. objections: what else spoke against it. wanted: what limits and tariff
+    made of the hold.
     """
 
     bound: tuple[Vehicle, ...] = ()
@@ -37,6 +39,7 @@ class Inputs:
     for_hold_fen: int | None = None
     stay: StayNote | None = None
     objections: tuple[Reason, ...] = ()
+    wanted: Wanted = field(default_factory=Wanted)
 
 
 class Notes:
@@ -49,7 +52,9 @@ class Notes:
         """The candidates that are bound now."""
         self.inputs = replace(self.inputs, bound=tuple(bound[plate] for plate in sorted(bound)))
 
-    def see_case(self, available_fen: int, stay: Visit | None, objections: Sequence[Reason]) -> None:
+    def see_case(
+        self, available_fen: int, stay: Visit | None, objections: Sequence[Reason], wanted: Wanted
+    ) -> None:
         """What was weighed."""
         self.inputs = replace(
             self.inputs,
@@ -57,6 +62,7 @@ class Notes:
             for_hold_fen=available_fen,
             stay=None if stay is None else StayNote(stay.id, stay.state, stay.hold_fen),
             objections=tuple(objections),
+            wanted=wanted,
         )
 
     def see_hold(self, available_fen: int) -> None:

@@ -2,8 +2,9 @@
 
 WalletError
 ├── NotFound: AccountUnknown, VehicleUnknown, OrderUnknown, SightingUnknown, VisitUnknown, ReviewUnknown,
-│             OperatorUnknown, DeviceUnknown, ChargeUnknown, TransferUnknown, AdjustmentUnknown
-├── Conflict: KeyReused, PlateAlreadyBound, NameTaken
+│             OperatorUnknown, DeviceUnknown, ChargeUnknown, TransferUnknown, AdjustmentUnknown,
+│             StopUnknown
+├── Conflict: KeyReused, PlateAlreadyBound, NameTaken, AlreadySet
 ├── Invalid:  InvalidAmount, InvalidFact, SaleAmountMismatch
 └── Broken:   DurabilityTooLow, SchemaMissing
 
@@ -138,6 +139,14 @@ class AdjustmentUnknown(NotFound):
         self.adjustment_id = adjustment_id
 
 
+class StopUnknown(NotFound):
+    code = "stop_unknown"
+
+    def __init__(self, stop_id: str) -> None:
+        super().__init__(f"there is no stopped plate under {stop_id}")
+        self.stop_id = stop_id
+
+
 class KeyReused(Conflict):
     """The same name with another body: the first answer stands. The other body's hash is written down."""
 
@@ -170,6 +179,15 @@ class NameTaken(Conflict):
         super().__init__(f"there is already a {what} called {name}")
         self.what = what
         self.name = name
+
+
+class AlreadySet(Conflict):
+    code = "already_set"
+
+    def __init__(self, what: str, moment: str) -> None:
+        super().__init__(f"there is already a {what} from {moment} on; it stands")
+        self.what = what
+        self.moment = moment
 
 
 class InvalidAmount(Invalid):

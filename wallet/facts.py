@@ -213,7 +213,8 @@ class Visit:
 
     opened_at, last_seen_at, left_at: when the car was seen. settled_at: when the sale ended, or the hold was
     released.
-    end: why it is no longer open (captured, zero_sale, left_without_sale, stayed_too_long), or None.
+    end: why it is no longer open (captured, zero_sale, left_without_sale, stayed_too_long,
+    voided_by_operator, plate_stopped), or None.
     """
 
     id: str
@@ -275,11 +276,16 @@ class SaleResult:
 
 @dataclass(frozen=True, slots=True)
 class Authorisation:
-    """What a pump may sell now: limit_fen is 0 where it may sell nothing."""
+    """What a pump may sell now: limit_fen is 0 where it may sell nothing.
+
+    litres_ml, grades: how much and which grades the owner allows; None: nothing is said of it.
+    """
 
     authorised: bool
     limit_fen: int
     visit_id: str | None
+    litres_ml: int | None = None
+    grades: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,8 +306,8 @@ class MatchRow:
 class Review:
     """Something for a person.
 
-    kind: sighting, sale_without_visit, another_car_at_pump, cars_at_one_pump, amount_above_hold or
-    payment_refused.
+    kind: sighting, sale_without_visit, another_car_at_pump, cars_at_one_pump, amount_above_hold,
+    payment_refused, outside_limits, not_me or clone_suspected.
     amount_fen: the money in question.
     """
 

@@ -88,7 +88,15 @@ visits = Table(
     ForeignKeyConstraint(["first_sighting_id"], ["sightings.id"]),
     ForeignKeyConstraint(["last_sighting_id"], ["sightings.id"]),
     one_of("state", "open", "captured", "voided"),
-    one_of("ended_by", "captured", "zero_sale", "left_without_sale", "stayed_too_long", "voided_by_operator"),
+    one_of(
+        "ended_by",
+        "captured",
+        "zero_sale",
+        "left_without_sale",
+        "stayed_too_long",
+        "voided_by_operator",
+        "plate_stopped",
+    ),
     CheckConstraint(
         "(state = 'open') = (ended_by IS NULL) AND (state = 'open') = (settled_at IS NULL)"
         " AND (state = 'captured') = (ended_by IS NOT NULL AND ended_by = 'captured')",
@@ -127,6 +135,15 @@ visits = Table(
         postgresql_where=text("state = 'open'"),
     ),
     Index("ix_visits_account_id_opened_at", "account_id", "opened_at"),
+    # Visits whose hold expired: a sale that began before may still come.
+    Index(
+        "ix_visits_expired_pump",
+        "station",
+        "pump",
+        "settled_at",
+        sqlite_where=text("ended_by IN ('left_without_sale', 'stayed_too_long')"),
+        postgresql_where=text("ended_by IN ('left_without_sale', 'stayed_too_long')"),
+    ),
 )
 
 matches = Table(

@@ -44,6 +44,12 @@ FACTS = (
     "sighting_readings",
     "erasures",
     "evidence_reads",
+    "limits",
+    "guarantees",
+    "plate_stops",
+    "plate_releases",
+    "station_prices",
+    "station_tariffs",
 )
 KEPT = ("accounts", "wallets", "vehicles", "visits", "holds", "sales", "recharge_orders", "reviews")
 
@@ -69,7 +75,15 @@ GUARDS: tuple[Guard, ...] = (
         for table in FACTS
     ),
     *(Guard(f"{table}_no_delete", table, "DELETE", None, "rows are never deleted") for table in FACTS + KEPT),
-    Guard("holds_closed_for_ever", "holds", "UPDATE", "OLD.state <> 'live'", "a closed hold stays closed"),
+    # A sale that began under a live hold may come after it has expired: it is taken within it, once.
+    Guard(
+        "holds_closed_for_ever",
+        "holds",
+        "UPDATE",
+        "OLD.state = 'captured' OR (OLD.state = 'voided' AND (NEW.state <> 'captured'"
+        " OR NEW.amount_fen <> OLD.amount_fen OR NEW.closed_at <> OLD.closed_at))",
+        "a closed hold stays closed",
+    ),
     Guard(
         "holds_same_hold",
         "holds",
@@ -81,7 +95,8 @@ GUARDS: tuple[Guard, ...] = (
         "visits_end_once",
         "visits",
         "UPDATE",
-        "OLD.state <> 'open' AND NEW.state <> OLD.state",
+        "OLD.state <> 'open' AND NEW.state <> OLD.state AND NOT (NEW.state = 'captured'"
+        " AND OLD.ended_by IN ('left_without_sale', 'stayed_too_long'))",
         "a visit that has ended stays ended",
     ),
     Guard(

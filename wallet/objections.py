@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from wallet import corrections, twins
+from wallet import clones, corrections, stops, terms, twins
 from wallet.decide import Likely
 from wallet.facts import Reason, SightingFact, Visit
 from wallet.rules import Rules
@@ -31,7 +31,13 @@ class Case:
 
 Objection = Callable[[Case], Sequence[Reason]]
 
-OBJECTIONS: tuple[Objection, ...] = (corrections.objections, twins.objections)
+OBJECTIONS: tuple[Objection, ...] = (
+    corrections.objections,
+    twins.objections,
+    terms.too_new,
+    stops.objections,
+    clones.objections,
+)
 
 
 def objections_to(case: Case) -> tuple[Reason, ...]:

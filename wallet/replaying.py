@@ -42,15 +42,15 @@ def decide_again(sighting: SightingFact, posterior: Posterior, inputs: Inputs, r
         return _verdict(decide.decide(sighting, likely, rules.hold_fen, rules, (unknown,)))
     stay = inputs.stay
     if stay is None:
-        amount_fen = decide.hold_for(inputs.available_fen, rules)
+        amount_fen = decide.hold_for(inputs.available_fen, inputs.wanted, rules)
     else:
         amount_fen = stay.hold_fen if stay.state == "open" else 0
     decision = decide.decide(sighting, likely, amount_fen, rules, inputs.objections)
     if decision.outcome != "auto" or stay is not None:
         return _verdict(decision, joined=decision.outcome == "auto")
-    hold_fen = decide.hold_for(inputs.for_hold_fen, rules)
-    if hold_fen < rules.minimum_hold_fen:
-        return _verdict(decide.without_funds(decision, inputs.for_hold_fen, rules))
+    hold_fen = decide.hold_for(inputs.for_hold_fen, inputs.wanted, rules)
+    if hold_fen < (least_fen := decide.least_hold(inputs.wanted, rules)):
+        return _verdict(decide.without_funds(decision, inputs.for_hold_fen, least_fen))
     return _verdict(decision, hold_fen=hold_fen)
 
 

@@ -31,6 +31,14 @@ class Rules:
     at a pump, a sale that nobody has paid, anything else.
     confirmations_needed: so many confirmed readings make a corrected one trusted again.
     known_case_s: how long a known case stays in the queue of those who have not answered it.
+    late_sale_s: how long after its hold expired a visit may still be paid by a sale that began before.
+    cool_off_s: how long a plate is bound before money moves by itself; 0: at once.
+    entry_fee_fen: charged on arrival at every station that has no tariff of its own; 0: nothing.
+    usual_price_fen: a litre, where a station has told no price; with it a tank becomes money.
+    tank_margin_ppm: a full tank may be this much of what was stated.
+    fastest_m_s: no car gets faster from one station to another, measured straight.
+    clock_slack_s: clocks of two stations may differ by this much.
+    travel_window_s: how far back another station is looked at; also how long a wrong colour is remembered.
     """
 
     hold_fen: int = 40_000
@@ -55,6 +63,14 @@ class Rules:
     review_due_s: int = 14_400
     confirmations_needed: int = 3
     known_case_s: int = 86_400
+    late_sale_s: int = 86_400
+    cool_off_s: int = 0
+    entry_fee_fen: int = 0
+    usual_price_fen: int = 900
+    tank_margin_ppm: int = 1_200_000
+    fastest_m_s: int = 50
+    clock_slack_s: int = 60
+    travel_window_s: int = 21_600
     smallest_recharge_fen: int = 1
     largest_recharge_fen: int = 500_000
 

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import starmap
 
 from sqlalchemy import Connection
 
+from wallet import stops, terms
 from wallet.errors import InvalidFact, KeyReused, SaleAmountMismatch
-from wallet.facts import Authorisation, Reason, Review, Sale, SaleResult, Visit
+from wallet.facts import Authorisation, Reason, Sale, SaleResult, Visit
 from wallet.fingerprint import body_hash
-from wallet.ledger import capture, release, reserve
-from wallet.money import LARGEST_MILLILITRES, fen, format_yuan, price_of
+from wallet.limit_facts import Stop
+from wallet.limits import Impossible, NotAllowed, Within, grades_of, litres_of
+from wallet.money import LARGEST_MILLILITRES, fen, price_of
 from wallet.rules import Rules
-from wallet.stays import Found, NotYet, TooMany, visit_for_sale
-from wallet.store import balances, events, forecourt, selling
+from wallet.settling import NewId, settle, to_review, void
+from wallet.stays import Found, NotYet, TooMany, is_payable, visit_for_sale
+from wallet.store import balances, forecourt, selling
+from wallet.store import limits as limit_rows
 from wallet.wording import check_name, check_text, check_whole
 
-NewId = Callable[[], str]
+__all__ = [
+    "NewId",
+    "authorise",
+    "check_sale",
+    "find_and_settle",
+    "give_up_waiting",
+    "record_sale",
+    "settle",
+    "settle_found",
+    "to_review",
+    "void",
+    "waited_before",
+]
 
 
 def check_sale(sale: Sale) -> None:
@@ -38,7 +52,7 @@ def check_sale(sale: Sale) -> None:
         raise SaleAmountMismatch(sale.sale_id, sale.amount_fen, computed_fen)
 
 
-def record_sale(connection: Connection, sale: Sale, new_id: NewId, now: datetime) -> SaleResult:
+def record_sale(connection: Connection, sale: Sale, rules: Rules, new_id: NewId, now: datetime) -> SaleResult:
     """Takes the sale in and settles it where its visit is known. The same sale again gets where it stands."""
     body = body_hash(sale)
     if not selling.add_sale(connection, sale, body, (_waiting(sale),), now):
@@ -49,17 +63,21 @@ def record_sale(connection: Connection, sale: Sale, new_id: NewId, now: datetime
             raise RuntimeError(f"sale {sale.sale_id} vanished")
         return replace(known[1], repeated=True)
     forecourt.lock_pump(connection, sale.station, sale.pump)
-    return find_and_settle(connection, sale, new_id, now)
+    return find_and_settle(connection, sale, rules, new_id, now)
 
 
 def _waiting(sale: Sale) -> Reason:
     return Reason("waiting_for_visit", f"No car with an open visit stands at pump {sale.pump}.")
 
 
-def find_and_settle(connection: Connection, sale: Sale, new_id: NewId, now: datetime) -> SaleResult:
+def find_and_settle(
+    connection: Connection, sale: Sale, rules: Rules, new_id: NewId, now: datetime
+) -> SaleResult:
     """Settles a waiting sale where its visit is known; its pump is locked."""
+    expired_since = max(sale.started_at, now - timedelta(seconds=rules.late_sale_s))
     while True:
-        whose = visit_for_sale(sale, forecourt.open_visits_at(connection, sale.station, sale.pump))
+        visits = selling.payable_visits_at(connection, sale.station, sale.pump, expired_since)
+        whose = visit_for_sale(sale, visits)
         match whose:
             case NotYet():
                 return SaleResult(sale.sale_id, sale.station, "waiting", None, 0, (_waiting(sale),))
@@ -68,12 +86,12 @@ def find_and_settle(connection: Connection, sale: Sale, new_id: NewId, now: date
                 return to_review(connection, sale, "cars_at_one_pump", why, None, new_id, now)
             case Found(visit):
                 pass
-        if (result := settle_found(connection, sale, visit, new_id, now)) is not None:
+        if (result := settle_found(connection, sale, visit, rules, new_id, now)) is not None:
             return result
 
 
 def settle_found(
-    connection: Connection, sale: Sale, visit: Visit, new_id: NewId, now: datetime
+    connection: Connection, sale: Sale, visit: Visit, rules: Rules, new_id: NewId, now: datetime
 ) -> SaleResult | None:
     """Settles a waiting sale on the visit found for it.
 
@@ -81,7 +99,7 @@ def settle_found(
     """
     balances.lock_wallet(connection, visit.account_id)
     current = forecourt.find_visit(connection, visit.id)
-    if current is None or current.state != "open" or current.pump != sale.pump:
+    if current is None or not is_payable(current) or current.pump != sale.pump:
         return None
     other = forecourt.newest_stranger(
         connection, sale.station, sale.pump, current.plate, current.last_seen_at, sale.started_at
@@ -92,140 +110,35 @@ def settle_found(
             f"{other.text} came to pump {sale.pump} after {current.plate} was last seen there.",
         )
         return to_review(connection, sale, "another_car_at_pump", why, current, new_id, now)
-    return settle(connection, sale, current, new_id, now)
+    return _settle_within(connection, sale, current, rules, new_id, now)
 
 
-def settle(connection: Connection, sale: Sale, visit: Visit, new_id: NewId, now: datetime) -> SaleResult:
-    """Takes the amount of a sale from the hold of an open visit whose wallet is locked; frees the rest."""
-    if sale.amount_fen == 0:
-        void(connection, visit, "zero_sale", sale.ended_at, now)
-        why = Reason("zero_sale", "Nothing was sold; the hold is released.")
-        return selling.settle_sale(connection, sale, "void", visit.id, 0, (why,), now)
-    wallet = balances.lock_wallet(connection, visit.account_id)
-    hold = balances.hold_of(connection, visit.id)
-    missing_fen = max(0, sale.amount_fen - hold.amount_fen)
-    more_fen = min(missing_fen, wallet.available_fen)
-    held = wallet
-    hold_fen = hold.amount_fen
-    if more_fen:
-        held = reserve(wallet, more_fen)
-        hold_fen += more_fen
-        balances.raise_hold(connection, hold, hold_fen)
-    taken_fen = min(sale.amount_fen, hold_fen)
-    done = capture(held, f"capture:{sale.station}/{sale.sale_id}", sale.station, hold_fen, taken_fen)
-    reasons = _reasons(sale, hold.amount_fen, taken_fen)
-    result = selling.settle_sale(connection, sale, "captured", visit.id, taken_fen, reasons, now)
-    balances.close_hold(connection, hold, taken_fen, now)
-    forecourt.change_visit(
-        connection, visit.id, state="captured", ended_by="captured", settled_at=sale.ended_at
-    )
-    balances.save_wallet(connection, wallet, done.wallet)
-    balances.add_capture(
-        connection, hold, sale.station, sale.sale_id, done.bonus_fen, done.principal_fen, now
-    )
-    balances.add_transfers(
-        connection,
-        done.transfers,
-        starmap(new_id, [()] * len(done.transfers)),
-        now,
-        visit_id=visit.id,
-        station=sale.station,
-        sale_id=sale.sale_id,
-    )
-    if taken_fen < sale.amount_fen:
-        _ask(connection, sale, "amount_above_hold", sale.amount_fen - taken_fen, visit, reasons, new_id, now)
-    events.tell(
-        connection,
-        "captured",
-        {
-            "visit_id": visit.id,
-            "account_id": visit.account_id,
-            "station": sale.station,
-            "sale_id": sale.sale_id,
-            "amount_fen": sale.amount_fen,
-            "captured_fen": taken_fen,
-            "balance_fen": done.wallet.total_fen,
-        },
-        now,
-    )
-    return result
-
-
-def _reasons(sale: Sale, hold_fen: int, taken_fen: int) -> tuple[Reason, ...]:
-    if sale.amount_fen <= hold_fen:
-        return ()
-    above = (
-        f"The sale of {format_yuan(sale.amount_fen)} yuan is above the hold of {format_yuan(hold_fen)} yuan"
-    )
-    if taken_fen == sale.amount_fen:
-        return (Reason("hold_raised", f"{above}; the wallet covered it."),)
-    missing = format_yuan(sale.amount_fen - taken_fen)
-    return (Reason("amount_above_hold", f"{above}; {missing} yuan is missing."),)
-
-
-def void(connection: Connection, visit: Visit, ended_by: str, settled_at: datetime, now: datetime) -> None:
-    """Ends an open visit without money; its whole hold becomes available again."""
-    wallet = balances.lock_wallet(connection, visit.account_id)
-    hold = balances.hold_of(connection, visit.id)
-    balances.close_hold(connection, hold, 0, now)
-    balances.save_wallet(connection, wallet, release(wallet, hold.amount_fen))
-    forecourt.change_visit(connection, visit.id, state="voided", ended_by=ended_by, settled_at=settled_at)
-    events.tell(
-        connection,
-        "voided",
-        {
-            "visit_id": visit.id,
-            "account_id": visit.account_id,
-            "released_fen": hold.amount_fen,
-            "end": ended_by,
-        },
-        now,
-    )
-
-
-def to_review(
-    connection: Connection,
-    sale: Sale,
-    kind: str,
-    why: Reason,
-    visit: Visit | None,
-    new_id: NewId,
-    now: datetime,
+def _settle_within(
+    connection: Connection, sale: Sale, visit: Visit, rules: Rules, new_id: NewId, now: datetime
 ) -> SaleResult:
-    """Hands a waiting sale to a person; no money moves by itself any more."""
+    """Settles a sale as far as the limits of its visit and the vehicle itself allow."""
     if sale.amount_fen == 0:
-        nothing = Reason("nothing_sold", "Nothing was sold and no visit is known; there is nothing to do.")
-        return selling.settle_sale(connection, sale, "void", None, 0, (nothing,), now)
-    _ask(connection, sale, kind, sale.amount_fen, visit, (why,), new_id, now)
-    return selling.settle_sale(connection, sale, "review", None, 0, (why,), now)
-
-
-def _ask(
-    connection: Connection,
-    sale: Sale,
-    kind: str,
-    amount_fen: int,
-    visit: Visit | None,
-    reasons: tuple[Reason, ...],
-    new_id: NewId,
-    now: datetime,
-) -> None:
-    item = Review(
-        id=new_id(),
-        kind=kind,
-        state="open",
-        subject=f"{sale.station}/{sale.sale_id}",
-        station=sale.station,
-        sighting_id=None,
-        sale_id=sale.sale_id,
-        visit_id=visit.id if visit else None,
-        account_id=visit.account_id if visit else None,
-        amount_fen=amount_fen,
-        reasons=reasons,
-        created_at=now,
-        closed_at=None,
-    )
-    events.ask_for_review(connection, item)
+        return settle(connection, sale, visit, new_id, now)
+    match terms.judged(connection, sale, visit, rules):
+        case Within() as within:
+            return settle(connection, sale, visit, new_id, now, within)
+        case NotAllowed(why):
+            return to_review(connection, sale, "outside_limits", why, visit, new_id, now)
+        case Impossible(why):
+            result = to_review(connection, sale, "clone_suspected", why, visit, new_id, now)
+            stop = Stop(
+                new_id(),
+                "clone",
+                f"{sale.station}/{sale.sale_id}",
+                visit.plate,
+                visit.vehicle_id,
+                visit.account_id,
+                why.text,
+                "service",
+                now,
+            )
+            stops.stop_plate(connection, stop, visit, sale.amount_fen, "clone_suspected", (why,), new_id)
+            return result
 
 
 def authorise(connection: Connection, station: str, pump: str, now: datetime) -> Authorisation:
@@ -238,7 +151,8 @@ def authorise(connection: Connection, station: str, pump: str, now: datetime) ->
     visit = standing[-1]
     if forecourt.newest_stranger(connection, station, pump, visit.plate, visit.last_seen_at, now) is not None:
         return Authorisation(False, 0, None)
-    return Authorisation(True, visit.hold_fen, visit.id)
+    found = limit_rows.guarantee_of(connection, visit.id)
+    return Authorisation(True, visit.hold_fen, visit.id, litres_of(found), grades_of(found))
 
 
 def waited_before(rules: Rules, now: datetime) -> datetime:
@@ -261,7 +175,7 @@ def give_up_waiting(
     current = selling.find_sale(connection, station, sale_id)
     if current is None or current[1].state != "waiting":
         return None
-    result = find_and_settle(connection, sale, new_id, now)
+    result = find_and_settle(connection, sale, rules, new_id, now)
     if result.state != "waiting":
         return result
     waited = timedelta(seconds=rules.sale_grace_s)

@@ -8,7 +8,7 @@ from datetime import datetime
 import uuid_utils
 from sqlalchemy import Connection, Engine
 
-from wallet import people, recharge, sales, visits
+from wallet import departures, people, recharge, sales, visits
 from wallet.access import Access
 from wallet.commands import Commands
 from wallet.errors import OrderUnknown, ReviewUnknown, VisitUnknown
@@ -34,6 +34,7 @@ from wallet.facts import (
 )
 from wallet.habits import Habits
 from wallet.habits import candidates as find_candidates
+from wallet.limiting import Limiting
 from wallet.once import write_named
 from wallet.plates import Positions
 from wallet.proof import Proof
@@ -98,6 +99,7 @@ class Wallet:
         self.proving = Proving(store, new_id)
         self.reviewing = Reviewing(store, rules, new_id)
         self.proof = Proof(store)
+        self.limits = Limiting(store, new_id)
         self._new_id = new_id
 
     @property
@@ -211,12 +213,14 @@ class Wallet:
 
     def depart(self, sighting_id: str, left_at: datetime, now: datetime) -> Visit | None:
         """The visit of the car that has left, None where it had none; raises SightingUnknown."""
-        return write_named(self.store, lambda tx: visits.depart(tx, sighting_id, left_at, now), now)
+        return write_named(self.store, lambda tx: departures.depart(tx, sighting_id, left_at, now), now)
 
     def record_sale(self, sale: Sale, now: datetime) -> SaleResult:
         """Takes the amount of a sale from the visit it belongs to, once; it waits where there is none yet."""
         sales.check_sale(sale)
-        return write_named(self.store, lambda tx: sales.record_sale(tx, sale, self._new_id, now), now)
+        return write_named(
+            self.store, lambda tx: sales.record_sale(tx, sale, self.rules, self._new_id, now), now
+        )
 
     def authorise(self, station: str, pump: str, now: datetime) -> Authorisation:
         """What the pump may sell now."""
@@ -224,7 +228,7 @@ class Wallet:
 
     def sweep(self, now: datetime) -> list[Visit]:
         """The overdue visits, whose holds are now released. Sales that waited too long go to a person."""
-        left_before, opened_before = visits.overdue_before(self.rules, now)
+        left_before, opened_before = departures.overdue_before(self.rules, now)
         overdue = self.store.read(
             lambda tx: forecourt.overdue_visits(tx, left_before, opened_before, _SWEEP_MOST)
         )
@@ -241,7 +245,7 @@ class Wallet:
         return self.sweep(self.store.read(database_time))
 
     def _end_if_overdue(self, visit_id: str, now: datetime) -> Visit | None:
-        return self.store.write(lambda tx: visits.end_if_overdue(tx, visit_id, self.rules, now))
+        return self.store.write(lambda tx: departures.end_if_overdue(tx, visit_id, self.rules, now))
 
     def _give_up_waiting(self, station: str, sale_id: str, now: datetime) -> None:
         self.store.write(

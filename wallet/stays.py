@@ -27,10 +27,15 @@ def _continues(sighting: SightingFact, visit: Visit, rules: Rules) -> bool:
         return False
     if visit.left_at is not None:
         return sighting.first_seen_at <= visit.left_at + reentry
-    if visit.state == "captured":
+    if visit.state == "captured" and visit.sale_id != entry_sale_id(visit.id):
         settled_at = visit.settled_at or visit.last_seen_at
         return sighting.first_seen_at <= settled_at + timedelta(seconds=rules.captured_stay_s)
     return sighting.first_seen_at <= visit.opened_at + timedelta(seconds=rules.longest_stay_s)
+
+
+def entry_sale_id(visit_id: str) -> str:
+    """Name of the sale that is charged on arrival: one a visit."""
+    return f"entry:{visit_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,17 @@ class TooMany:
 
 Whose = Found | NotYet | TooMany
 
+# Ends after which the visit may still be paid, by a sale that began while its hold was live.
+EXPIRED = ("left_without_sale", "stayed_too_long")
+
+
+def is_payable(visit: Visit) -> bool:
+    """Whether a sale may still be taken from what the visit guaranteed."""
+    return visit.state == "open" or visit.end in EXPIRED
+
 
 def visit_for_sale(sale: Sale, visits: Sequence[Visit]) -> Whose:
-    """Which of the open visits at the pump of a sale it belongs to.
+    """Which of the payable visits at the pump of a sale it belongs to.
 
     The newest arrival whose stay covers the start of the sale. Where no stay does (the camera saw the plate
     only after the nozzle was lifted), the one car that arrived before the end; two such cars cannot be told
@@ -74,6 +87,8 @@ def visit_for_sale(sale: Sale, visits: Sequence[Visit]) -> Whose:
 
 
 def _fits(visit: Visit, started_at: datetime, ended_at: datetime) -> bool:
-    if visit.state != "open" or visit.opened_at > ended_at:
+    if not is_payable(visit) or visit.opened_at > ended_at:
+        return False
+    if visit.settled_at is not None and not visit.opened_at <= started_at <= visit.settled_at:
         return False
     return visit.left_at is None or visit.left_at >= started_at

@@ -8,21 +8,23 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from wallet import decide
+from wallet import alarms, decide, terms
 from wallet.charges import insufficient
 from wallet.command_facts import Rejected
 from wallet.deciding import NOBODY, Deciding, Notes
-from wallet.errors import InvalidFact, KeyReused, SightingUnknown
+from wallet.errors import KeyReused
 from wallet.facts import Arrival, Match, Posterior, Reason, Review, SightingFact, Vehicle, Visit
 from wallet.fingerprint import body_hash
 from wallet.ledger import Wallet, reserve
+from wallet.limit_facts import StationTariff
 from wallet.money import MILLION
 from wallet.objections import Case, objections_to
 from wallet.replaying import shadow_of
 from wallet.rules import Rules
-from wallet.sales import NewId, settle_found, void
+from wallet.sales import NewId, settle, settle_found, void
 from wallet.stays import Found, stay_of, visit_for_sale
-from wallet.store import balances, events, forecourt, people, proof, reviewing, selling
+from wallet.store import balances, events, forecourt, people, proof, selling
+from wallet.store import limits as limit_rows
 from wallet.store.balances import Hold
 
 
@@ -94,26 +96,72 @@ def _known_car(setting: _Setting, likely: decide.Likely, wallet: Wallet) -> Arri
     connection, sighting, rules = setting.connection, setting.sighting, setting.rules
     known = forecourt.recent_visits(connection, likely.vehicle.id, sighting.station)
     stay = stay_of(sighting, known, rules)
-    if stay is None:
-        amount_fen = decide.hold_for(wallet.available_fen, rules)
-    else:
-        amount_fen = stay.hold_fen if stay.state == "open" else 0
     case = Case(connection, sighting, likely, stay, rules, setting.now)
-    objections = objections_to(case)
-    setting.notes.see_case(wallet.available_fen, stay, objections)
-    decision = decide.decide(sighting, likely, amount_fen, rules, objections)
+    if stay is None:
+        return _new_stay(setting, case, known, wallet)
+    decision = _decided(setting, case, wallet.available_fen, decide.Wanted())
     if decision.outcome != "auto":
         return _finish(setting, decision, None)
-    if stay is not None:
-        _join(setting, stay, newest=stay.id == known[0].id)
-        return _finish(setting, decision, stay.id, joined=True)
-    wallet = _end_overstays(setting, known, wallet)
+    _join(setting, stay, newest=stay.id == known[0].id)
+    return _finish(setting, decision, stay.id, joined=True)
+
+
+def _new_stay(setting: _Setting, case: Case, known: Sequence[Visit], wallet: Wallet) -> Arrival:
+    rules = setting.rules
+    overstayed = _overstayed(setting, known)
+    stay_terms = terms.on_arrival(case, overstayed)
+    wanted = stay_terms.wanted
+    decision = _decided(setting, case, wallet.available_fen, wanted, stay_terms.objections)
+    if decision.outcome != "auto":
+        return _finish(setting, decision, None)
+    wallet = _end(setting, overstayed, wallet)
     setting.notes.see_hold(wallet.available_fen)
-    hold_fen = decide.hold_for(wallet.available_fen, rules)
-    if hold_fen < rules.minimum_hold_fen:
-        return _finish(setting, decide.without_funds(decision, wallet.available_fen, rules), None)
-    visit_id = _open(setting, likely.vehicle, known, wallet, hold_fen)
+    hold_fen = decide.hold_for(wallet.available_fen, wanted, rules)
+    if hold_fen < (least_fen := decide.least_hold(wanted, rules)):
+        poor = decide.without_funds(decision, wallet.available_fen, least_fen)
+        return _finish(setting, poor, None)
+    visit_id = _open(setting, case.likely.vehicle, known, wallet, hold_fen)
+    if stay_terms.rows:
+        limit_rows.add_guarantee(setting.connection, visit_id, stay_terms.rows, setting.now)
+    if stay_terms.tariff is not None:
+        _charge_at_once(setting, visit_id, stay_terms.tariff)
     return _finish(setting, decision, visit_id, hold_fen=hold_fen)
+
+
+def _end(setting: _Setting, overstayed: Sequence[Visit], wallet: Wallet) -> Wallet:
+    """The wallet, once the holds of these visits are released."""
+    for visit in overstayed:
+        void(setting.connection, visit, "stayed_too_long", setting.now, setting.now)
+        wallet = balances.lock_wallet(setting.connection, wallet.account_id)
+    return wallet
+
+
+def _decided(
+    setting: _Setting, case: Case, available_fen: int, wanted: decide.Wanted, more: Sequence[Reason] = ()
+) -> decide.Decision:
+    """The decision about a stay, noted; where it is not to move money, people are told what looks wrong."""
+    objections, stay = (*more, *objections_to(case)), case.stay
+    setting.notes.see_case(available_fen, stay, objections, wanted)
+    if stay is None:
+        amount_fen = decide.hold_for(available_fen, wanted, setting.rules)
+    else:
+        amount_fen = stay.hold_fen if stay.state == "open" else 0
+    decision = decide.decide(setting.sighting, case.likely, amount_fen, setting.rules, objections)
+    if decision.outcome != "auto":
+        alarms.raise_about(case, decision.reasons, amount_fen, setting.new_id)
+    return decision
+
+
+def _charge_at_once(setting: _Setting, visit_id: str, tariff: StationTariff) -> None:
+    """Takes the fixed price of a visit by the way every sale goes."""
+    connection = setting.connection
+    visit = forecourt.find_visit(connection, visit_id)
+    if visit is None:
+        raise RuntimeError(f"visit {visit_id} vanished")
+    sale = terms.entry_sale(visit, tariff)
+    if not selling.add_sale(connection, sale, body_hash(sale), (), setting.now):
+        raise RuntimeError(f"visit {visit_id} was charged before it was opened")
+    settle(connection, sale, visit, setting.new_id, setting.now)
 
 
 def _join(setting: _Setting, stay: Visit, *, newest: bool) -> None:
@@ -138,14 +186,10 @@ def _join(setting: _Setting, stay: Visit, *, newest: bool) -> None:
     )
 
 
-def _end_overstays(setting: _Setting, known: Sequence[Visit], wallet: Wallet) -> Wallet:
-    """The wallet, once holds of earlier stays that are longer than any stay may be are released."""
+def _overstayed(setting: _Setting, known: Sequence[Visit]) -> list[Visit]:
+    """Earlier stays that are longer than any stay may be, and still hold money."""
     opened_before = setting.sighting.first_seen_at - timedelta(seconds=setting.rules.longest_stay_s)
-    for visit in known:
-        if visit.state == "open" and visit.opened_at < opened_before:
-            void(setting.connection, visit, "stayed_too_long", setting.now, setting.now)
-            wallet = balances.lock_wallet(setting.connection, wallet.account_id)
-    return wallet
+    return [visit for visit in known if visit.state == "open" and visit.opened_at < opened_before]
 
 
 def _open(setting: _Setting, vehicle: Vehicle, known: Sequence[Visit], wallet: Wallet, hold_fen: int) -> str:
@@ -282,7 +326,7 @@ def _settle_waiting(setting: _Setting, visit_id: str) -> None:
     for sale in selling.waiting_sales_at(connection, station, pump):
         whose = visit_for_sale(sale, forecourt.open_visits_at(connection, station, pump))
         if isinstance(whose, Found) and whose.visit.id == visit_id:
-            settle_found(connection, sale, whose.visit, setting.new_id, setting.now)
+            settle_found(connection, sale, whose.visit, setting.rules, setting.new_id, setting.now)
 
 
 def take_in(
@@ -299,7 +343,8 @@ def take_in(
     """What is done with a car that is surely this vehicle: it joins its stay, or a visit with a hold opens.
 
     For a person who has said so; the pump is locked. sale_fen: a sale that is known already: no more is held.
-    left_at: when the car left. Rejected: insufficient_balance, sighting_has_visit, stay_has_paid.
+    left_at: when the car left. Rejected: insufficient_balance, sighting_has_visit, stay_has_paid,
+    and what the owner's limits forbid.
     """
     posterior = Posterior(((vehicle.plate, MILLION),), 0)
     setting = _Setting(connection, sighting, posterior, rules, new_id, now)
@@ -316,13 +361,25 @@ def take_in(
     else:
         if forecourt.has_opened_visit(connection, sighting.sighting_id):
             return Rejected("sighting_has_visit", "A visit of another vehicle was opened for this sighting.")
-        wallet = _end_overstays(setting, known, wallet)
-        least_fen, hold_fen = rules.minimum_hold_fen, decide.hold_for(wallet.available_fen, rules)
-        if sale_fen is not None:
+        overstayed = _overstayed(setting, known)
+        likely = decide.Likely(vehicle, MILLION, None, 0)
+        stay_terms = terms.on_arrival(Case(connection, sighting, likely, None, rules, now), overstayed)
+        if stay_terms.objections:
+            first = stay_terms.objections[0]
+            return Rejected(first.code, first.text)
+        wallet = _end(setting, overstayed, wallet)
+        if sale_fen is None:
+            least_fen = decide.least_hold(stay_terms.wanted, rules)
+            hold_fen = decide.hold_for(wallet.available_fen, stay_terms.wanted, rules)
+        else:
             least_fen, hold_fen = 1, min(sale_fen, wallet.available_fen)
         if hold_fen < least_fen:
             return insufficient(wallet, least_fen)
         visit_id = _open(setting, vehicle, known, wallet, hold_fen)
+        if stay_terms.rows:
+            limit_rows.add_guarantee(connection, visit_id, stay_terms.rows, now)
+        if stay_terms.tariff is not None and sale_fen is None:
+            _charge_at_once(setting, visit_id, stay_terms.tariff)
         if left_at is not None:
             forecourt.change_visit(connection, visit_id, left_at=left_at)
     if sale_fen is None:
@@ -331,54 +388,3 @@ def take_in(
     if visit is None:
         raise RuntimeError(f"visit {visit_id} vanished")
     return visit
-
-
-def depart(connection: Connection, sighting_id: str, left_at: datetime, now: datetime) -> Visit | None:
-    """The visit of a car that has left the picture, or None where it had none.
-
-    Only the latest sighting of a visit can end its stay: a car that leaves the entry camera drives to its
-    pump.
-    """
-    sighting = forecourt.find_sighting(connection, sighting_id)
-    if sighting is None:
-        raise SightingUnknown(sighting_id)
-    if left_at < sighting.first_seen_at:
-        raise InvalidFact("left_at", left_at.isoformat(), "must not be before the car was first seen")
-    is_new = forecourt.add_departure(connection, sighting_id, left_at, now)
-    if not is_new and forecourt.departure_of(connection, sighting_id) != left_at:
-        raise KeyReused("departure", sighting_id, body_hash(left_at))
-    match = forecourt.find_match(connection, sighting_id)
-    visit_id = match.visit_id if match else None
-    visit_id = visit_id or reviewing.visit_given_by_person(connection, sighting_id)
-    visit = forecourt.find_visit(connection, visit_id) if visit_id else None
-    if visit is None:
-        return None
-    balances.lock_wallet(connection, visit.account_id)
-    if not is_new or visit.last_sighting_id != sighting_id:
-        return visit
-    forecourt.change_visit(connection, visit.id, left_at=left_at)
-    return forecourt.find_visit(connection, visit.id)
-
-
-def end_if_overdue(connection: Connection, visit_id: str, rules: Rules, now: datetime) -> Visit | None:
-    """The visit, its hold released, where its car left long ago or it stayed too long; else None."""
-    visit = forecourt.find_visit(connection, visit_id)
-    if visit is None:
-        return None
-    balances.lock_wallet(connection, visit.account_id)
-    visit = forecourt.find_visit(connection, visit_id)
-    if visit is None or visit.state != "open":
-        return None
-    left_before, opened_before = overdue_before(rules, now)
-    if visit.left_at is not None and visit.left_at < left_before:
-        void(connection, visit, "left_without_sale", now, now)
-    elif min(visit.opened_at, visit.recorded_at) < opened_before:
-        void(connection, visit, "stayed_too_long", now, now)
-    else:
-        return None
-    return forecourt.find_visit(connection, visit_id)
-
-
-def overdue_before(rules: Rules, now: datetime) -> tuple[datetime, datetime]:
-    """A car that left, and a visit that was opened, before these times is overdue."""
-    return now - timedelta(seconds=rules.leave_grace_s), now - timedelta(seconds=rules.longest_stay_s)

@@ -62,8 +62,8 @@ def upgrade(engine: Engine) -> None:
         config = alembic_config(connection)
         tables = inspect(connection).get_table_names()
         if "transfers" in tables and "alembic_version" not in tables:
-            # Made without a history: by this version, or by the first.
-            command.stamp(config, "head" if "commands" in tables else "0001")
+            # Made without a history: by this version, or by one before.
+            command.stamp(config, _made_by(tables))
         command.upgrade(config, "head")
         if "transfers" in tables and "alembic_version" not in tables:
             _refuse_differences(connection)
@@ -134,6 +134,11 @@ def alembic_config(connection: Connection | None = None) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
     return config
+
+
+def _made_by(tables: list[str]) -> str:
+    """The version that made these tables, by those it was the first to have."""
+    return "head" if "limits" in tables else "0002" if "commands" in tables else "0001"
 
 
 def _refuse_differences(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from wallet.deciding import DeciderFact
 from wallet.errors import KeyReused
 from wallet.facts import Posterior
 from wallet.guards import FACTS, KEPT
+from wallet.limit_facts import Limits, Place
 from wallet.reading_facts import ReadingFact, Said
 from wallet.review_facts import Given
 
@@ -32,6 +33,7 @@ def used(wallet, forecourt):
     _evidence(wallet, forecourt)
     _command(wallet, forecourt)
     _review(wallet, forecourt)
+    _limit(wallet, forecourt)
     assert wallet.proving.prove(b"key", forecourt.at(600)).ok
     return wallet
 
@@ -79,6 +81,19 @@ def _review(wallet, forecourt):
     assert wallet.reviewing.answer(item.id, given, key="r1", **by).ended_as == "visit_opened"
     case = wallet.reviewing.plant("s9", "粤B00009", given, key="p1", actor="li", now=forecourt.at(500))
     wallet.reviewing.answer(case.case_id, given, key="r2", **by)
+
+
+def _limit(wallet, forecourt):
+    """A stay under limits, at a station with a price and a tariff; its plate stopped and released."""
+    account_id, by = forecourt.customer("粤B00008"), {"actor": "wang", "now": forecourt.at(0)}
+    limits = Limits(grades=("92",), stations=("demo",))
+    wallet.limits.set_limits(account_id, "粤B00008", limits, key="l", **by)
+    wallet.limits.set_price("demo", "92", 1_000, forecourt.at(0), key="p", **by)
+    wallet.limits.set_tariff("demo", "parking", 0, forecourt.at(0), key="t", **by)
+    wallet.limits.place_station(Place("demo", 22_540_000, 114_050_000), key="w", **by)
+    assert forecourt.arrive("粤B00008", pump="8").visit is not None
+    stopped = wallet.limits.freeze("粤B00008", "stolen", key="f", **by)
+    wallet.limits.release(stopped.stop_id, "found", key="r", **by)
 
 
 def _refused(wallet, statement):

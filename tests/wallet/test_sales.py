@@ -238,11 +238,11 @@ def test_two_cars_that_cannot_be_told_apart_go_to_a_person(wallet, forecourt):
     assert {visit.state for visit in wallet.visits()} == {"open"}
 
 
-def test_a_sale_that_finishes_after_its_hold_was_released_goes_to_a_person(wallet, forecourt):
+def test_a_sale_that_began_after_its_hold_was_released_goes_to_a_person(wallet, forecourt):
     account_id = forecourt.customer("粤B12345", 100_000)
     forecourt.arrive("粤B12345")
     wallet.sweep(forecourt.at(7_300))
-    result = forecourt.sell(20_000, started=7_100, ended=7_350)
+    result = forecourt.sell(20_000, started=7_301, ended=7_350)
     assert result.state == "waiting"
     wallet.sweep(forecourt.at(8_000))
     assert [item.kind for item in wallet.reviews()] == ["sale_without_visit"]

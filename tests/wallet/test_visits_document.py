@@ -27,7 +27,12 @@ def _reasons():
     found = set()
     for path in Path(wallet.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Reason":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "Reason"
+                and node.args
+            ):
                 code = node.args[0]
                 if isinstance(code, ast.Constant):
                     found.add(code.value)

@@ -235,6 +235,17 @@ def close_hold(connection: Connection, hold: Hold, captured_fen: int, now: datet
         raise RuntimeError(f"hold {hold.id} is not live")
 
 
+def capture_expired(connection: Connection, hold: Hold, captured_fen: int) -> None:
+    """Writes that an expired hold was captured after all, once; it stays closed since it was released."""
+    changed = connection.execute(
+        update(holds)
+        .where(holds.c.id == hold.id, holds.c.state == "voided")
+        .values(state="captured", captured_fen=captured_fen)
+    ).rowcount
+    if changed != 1:
+        raise RuntimeError(f"hold {hold.id} is not voided")
+
+
 def add_capture(
     connection: Connection,
     hold: Hold,

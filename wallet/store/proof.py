@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from wallet.decide import Wanted
 from wallet.deciding import DeciderFact, Deciding, Inputs, StayNote
 from wallet.facts import Match, SightingFact, Vehicle
 from wallet.fingerprint import body_hash
@@ -177,6 +178,7 @@ def inputs_row(inputs: Inputs) -> dict[str, Any]:
         "for_hold_fen": inputs.for_hold_fen,
         "stay": None if inputs.stay is None else asdict(inputs.stay),
         "objections": reasons_to_json(inputs.objections),
+        "wanted": asdict(inputs.wanted),
     }
 
 
@@ -188,6 +190,7 @@ def inputs_from(row: Mapping[str, Any]) -> Inputs:
         for_hold_fen=row["for_hold_fen"],
         stay=None if row["stay"] is None else StayNote(**row["stay"]),
         objections=reasons_from_json(row["objections"]),
+        wanted=Wanted(**row.get("wanted", {})),
     )
 
 

@@ -7,10 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, bindparam, literal_column, select, update
 
-from wallet.facts import Reason, Sale, SaleResult, SaleState
+from wallet.facts import Reason, Sale, SaleResult, SaleState, Visit
+from wallet.stays import EXPIRED
 from wallet.store.events import reasons_from_json, reasons_to_json
+from wallet.store.forecourt import visit_from, visits_with_money
 from wallet.store.statements import Statement, insert_new
-from wallet.tables import reviews, sales
+from wallet.tables import reviews, sales, visits
 
 _THIS_SALE = (sales.c.station == bindparam("station"), sales.c.sale_id == bindparam("sale_id"))
 _SALE_HASH = Statement(select(sales.c.body_hash).where(*_THIS_SALE))
@@ -97,6 +99,29 @@ def overdue_sales(connection: Connection, recorded_before: datetime, most: int) 
         .limit(most)
     )
     return [(row.station, row.sale_id) for row in connection.execute(query)]
+
+
+_PAYABLE_VISITS = Statement(
+    visits_with_money()
+    .where(
+        visits.c.station == bindparam("station"),
+        visits.c.pump == bindparam("pump"),
+        (visits.c.state == literal_column("'open'"))
+        | (
+            visits.c.ended_by.in_([literal_column(f"'{end}'") for end in EXPIRED])
+            & (visits.c.settled_at >= bindparam("expired_since"))
+        ),
+    )
+    .order_by(visits.c.opened_at, visits.c.id)
+)
+
+
+def payable_visits_at(
+    connection: Connection, station: str, pump: str, expired_since: datetime
+) -> list[Visit]:
+    """Open visits at a pump and those whose hold expired since then, oldest first."""
+    rows = _PAYABLE_VISITS.all(connection, station=station, pump=pump, expired_since=expired_since)
+    return [visit_from(row) for row in rows]
 
 
 def settle_sale(
