@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from wallet import decide, recharge, sales, visits
+from wallet import decide, departures, recharge, sales, settling, visits
 from wallet.store import balances, database, debits, forecourt, people, selling
 
 Change = tuple[object, str, Callable[[Any], Any]]
@@ -44,19 +44,19 @@ class Bug:
 
 
 def _settles_a_repeated_sale(old: Callable[..., Any]) -> Callable[..., Any]:
-    def record_sale(connection: Any, sale: Any, new_id: Any, now: Any) -> Any:
-        result = old(connection, sale, new_id, now)
+    def record_sale(connection: Any, sale: Any, rules: Any, new_id: Any, now: Any) -> Any:
+        result = old(connection, sale, rules, new_id, now)
         if result.repeated and result.state == "captured":
-            return sales.find_and_settle(connection, sale, new_id, now)
+            return sales.find_and_settle(connection, sale, rules, new_id, now)
         return result
 
     return record_sale
 
 
 def _takes_any_body(old: Callable[..., Any]) -> Callable[..., Any]:
-    def record_sale(connection: Any, sale: Any, new_id: Any, now: Any) -> Any:
+    def record_sale(connection: Any, sale: Any, rules: Any, new_id: Any, now: Any) -> Any:
         known = selling.find_sale(connection, sale.station, sale.sale_id)
-        return replace(known[1], repeated=True) if known else old(connection, sale, new_id, now)
+        return replace(known[1], repeated=True) if known else old(connection, sale, rules, new_id, now)
 
     return record_sale
 
@@ -81,20 +81,21 @@ def _keeps_the_hold_of_a_void(_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _forgets_the_zero_sale(old: Callable[..., Any]) -> Callable[..., Any]:
-    def settle(connection: Any, sale: Any, visit: Any, new_id: Any, now: Any) -> Any:
+    def settle(connection: Any, sale: Any, visit: Any, new_id: Any, now: Any, *within: Any) -> Any:
         if sale.amount_fen == 0:
             return selling.settle_sale(connection, sale, "void", visit.id, 0, (), now)
-        return old(connection, sale, visit, new_id, now)
+        return old(connection, sale, visit, new_id, now, *within)
 
     return settle
 
 
 def _looks_at_every_pump(old: Callable[..., Any]) -> Callable[..., Any]:
-    def find_and_settle(connection: Any, sale: Any, new_id: Any, now: Any) -> Any:
-        result = old(connection, sale, new_id, now)
+    def find_and_settle(connection: Any, sale: Any, rules: Any, new_id: Any, now: Any) -> Any:
+        result = old(connection, sale, rules, new_id, now)
         if result.state != "waiting":
             return result
-        return old(connection, replace(sale, pump="2" if sale.pump == "1" else "1"), new_id, now)
+        other = replace(sale, pump="2" if sale.pump == "1" else "1")
+        return old(connection, other, rules, new_id, now)
 
     return find_and_settle
 
@@ -152,7 +153,7 @@ def _never_sweeps(_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _reserves_what_is_not_there(_: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda available_fen, rules: rules.hold_fen
+    return lambda available_fen, wanted, rules: rules.hold_fen
 
 
 def _forgets_to_reserve(_: Callable[..., Any]) -> Callable[..., Any]:
@@ -267,8 +268,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     _bug("sale-settled-again", "a sale pays once", (sales, "record_sale", _settles_a_repeated_sale)),
     _bug("any-body", "the same id with another body is refused", (sales, "record_sale", _takes_any_body)),
     _bug("above-hold", "capture within the hold", (balances, "raise_hold", _captures_above_the_hold)),
-    _bug("rest-stays-held", "the rest of a hold is free", (sales, "capture", _keeps_the_rest_held)),
-    _bug("void-stays-held", "a void frees the hold", (sales, "release", _keeps_the_hold_of_a_void)),
+    _bug("rest-stays-held", "the rest of a hold is free", (settling, "capture", _keeps_the_rest_held)),
+    _bug("void-stays-held", "a void frees the hold", (settling, "release", _keeps_the_hold_of_a_void)),
     _bug("zero-sale-open", "a zero sale ends its visit", (sales, "settle", _forgets_the_zero_sale)),
     _bug("any-pump", "the pump where this car stands", (sales, "find_and_settle", _looks_at_every_pump)),
     _bug(
@@ -280,8 +281,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     _bug("half-a-capture", "a capture moves all of it", (balances, "add_transfers", _captures_half)),
     _bug("joins-every-stay", "a new stay is a new visit", (visits, "stay_of", _joins_every_stay)),
     _bug("joins-no-stay", "one hold a stay", (visits, "stay_of", _joins_no_stay)),
-    _bug("sweeps-at-once", "a sale has its grace", (visits, "overdue_before", _sweeps_at_once)),
-    _bug("never-sweeps", "every visit ends", (visits, "end_if_overdue", _never_sweeps)),
+    _bug("sweeps-at-once", "a sale has its grace", (departures, "overdue_before", _sweeps_at_once)),
+    _bug("never-sweeps", "every visit ends", (departures, "end_if_overdue", _never_sweeps)),
     _bug("reserves-too-much", "never overdrawn", (decide, "hold_for", _reserves_what_is_not_there)),
     _bug("forgets-to-reserve", "held is the live holds", (visits, "reserve", _forgets_to_reserve)),
     _bug("unbound-pays", "an unbound plate never pays", (people, "unbind", _forgets_to_unbind)),
