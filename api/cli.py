@@ -222,6 +222,20 @@ def outbox_requeue(
 
 
 @app.command()
+def twins(
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Look for the twins of every registered plate again.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many pairs, worst first.")] = 100,
+    json: JsonOption = False,
+) -> None:
+    """List registered plates of two accounts that our readers take for each other."""
+    from api.commands.twins import twins as run
+
+    raise typer.Exit(run(refresh=refresh, limit=limit, as_json=json))
+
+
+@app.command()
 def torture(
     seed: Annotated[int, typer.Option(help="The same seed plays the same faults.")] = 1,
     commands: Annotated[int, typer.Option(min=1_000, help="Commands of all storms together.")] = 1_000_000,
@@ -348,6 +362,21 @@ def bench_read(
     from api.commands.bench_read import bench_read as run
 
     raise typer.Exit(run(as_json=json, check=check, quick=quick, engine=engine))
+
+
+@bench.command("decide")
+def bench_decide(
+    json: JsonOption = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 where the bar is missed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, under 50 s.")] = False,
+    plates: Annotated[
+        list[int] | None, typer.Option(min=1_000, help="Registered plates; may be given several times.")
+    ] = None,
+) -> None:
+    """CPU of one decision (look-up, history, posterior, expected loss) among 10,000 to 10,000,000 plates."""
+    from api.commands.bench_decide import bench_decide as run
+
+    raise typer.Exit(run(as_json=json, check=check, quick=quick, sizes=plates))
 
 
 @bench.command("ledger")

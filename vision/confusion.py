@@ -65,10 +65,6 @@ class Confusion:
     slip: float
     colours: Rates
 
-    def meant_where_wrong(self, true: str, read: str) -> float:
-        """Chance that `true` was meant, given that `read` was read and is wrong; 0 for another kind."""
-        return self.meant.get(read, {}).get(true, 0.0)
-
 
 def class_of(character: str) -> str:
     """All characters of its kind; itself alone where it is none of ours."""

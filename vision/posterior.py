@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from vision.confusion import Confusion, class_of
+from vision.confusion import Confusion
 
 MILLION: Final = 1_000_000
 BILLION: Final = 1_000_000_000
@@ -142,9 +142,8 @@ def loosened(position: Sequence[tuple[str, int]], confusion: Confusion) -> dict[
     sure = 1 - confusion.misled
     left = max(0.0, 1 - sum(listed.values())) * sure + confusion.misled
     whole = {character: share * sure for character, share in listed.items()}
-    for true in class_of(read):
-        if true != read:
-            whole[true] = whole.get(true, 0.0) + left * confusion.meant_where_wrong(true, read)
+    for true, share in confusion.meant.get(read, {}).items():
+        whole[true] = whole.get(true, 0.0) + left * share
     total = math.fsum(whole.values())
     return {character: share / total for character, share in whole.items()}
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from api.autopay import weigh
 from api.demo.script import CUSTOMERS
+from api.weighing import weigh
 from cameras.config import CameraConfig
 from cameras.forecourt import zones
 from cameras.sinks import new_sighting_id

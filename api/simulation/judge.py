@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from api.autopay import weigh
 from api.simulation.drawing import Seen
 from api.simulation.register import Register
+from api.weighing import weigh
 from vision.confusion import Confusion, measured_confusion
 from vision.posterior import Traffic
 from wallet import decide

@@ -9,7 +9,6 @@ from random import Random
 import numpy as np
 import pytest
 
-from api.autopay import weigh
 from api.commands.failures import CommandError
 from api.simulation.baselines import Debit, at_share, majority
 from api.simulation.city import City, missed_bars
@@ -21,6 +20,7 @@ from api.simulation.misreads import Doubt, load_misreads
 from api.simulation.register import BOUND_AT, Register
 from api.simulation.strata import sighting_weights, strata_of, unread_share
 from api.simulation.traffic import Traffic
+from api.weighing import weigh
 from vision import posterior as vision_posterior
 from vision.plates import kind_of
 from wallet.facts import ChannelPayment

@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, case, exists, func, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 from sqlalchemy import Row as SqlRow
 
-from wallet.store.database import insert_new
+from wallet.store.lists import statement_among
+from wallet.store.statements import insert_new
 from wallet.tables import matches, refunds, sightings, vehicles, visits
 from wallet.twin_tables import nightly_counts, station_traffic
+
+_REVERSED = exists().where(refunds.c.visit_id == visits.c.id, refunds.c.kind == "reversal")
+_PAID = statement_among(
+    lambda among: (
+        select(visits.c.vehicle_id, visits.c.station, func.count().label("stays"))
+        .where(
+            among,
+            visits.c.opened_at >= bindparam("since", type_=visits.c.opened_at.type),
+            visits.c.state == "captured",
+            ~_REVERSED,
+        )
+        .group_by(visits.c.vehicle_id, visits.c.station)
+    ),
+    visits.c.vehicle_id,
+    "vehicle_ids",
+)
 
 
 def paid_visits(
@@ -22,18 +39,8 @@ def paid_visits(
     """
     if not vehicle_ids:
         return {}
-    reversed_since = exists().where(refunds.c.visit_id == visits.c.id, refunds.c.kind == "reversal")
-    query = (
-        select(visits.c.vehicle_id, visits.c.station, func.count())
-        .where(
-            visits.c.vehicle_id.in_(list(vehicle_ids)),
-            visits.c.opened_at >= since,
-            visits.c.state == "captured",
-            ~reversed_since,
-        )
-        .group_by(visits.c.vehicle_id, visits.c.station)
-    )
-    return {(row[0], row[1]): int(row[2]) for row in connection.execute(query)}
+    rows = _PAID.all(connection, vehicle_ids=list(vehicle_ids), since=since)
+    return {(row.vehicle_id, row.station): int(row.stays) for row in rows}
 
 
 def count_registered(connection: Connection) -> int:

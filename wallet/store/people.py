@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import JSON, Connection, Row, String, any_, bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from wallet.errors import KeyReused
 from wallet.facts import Account, Vehicle
+from wallet.store.lists import statement_among
 from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import accounts, idempotency_keys, vehicles, wallets
 
@@ -93,20 +93,8 @@ def find_vehicle(connection: Connection, vehicle_id: str) -> Vehicle | None:
     return None if row is None else _vehicle(row)
 
 
-_BOUND_NOW = vehicles.c.unbound_at.is_(None)
-# The plates go in as one value, whatever their number.
-_BOUND = Statement(
-    {
-        "sqlite": select(vehicles).where(
-            vehicles.c.plate.in_(
-                select(func.json_each(bindparam("plates", type_=JSON)).table_valued("value").c.value)
-            ),
-            _BOUND_NOW,
-        ),
-        "postgresql": select(vehicles).where(
-            vehicles.c.plate == any_(bindparam("plates", type_=ARRAY(String))), _BOUND_NOW
-        ),
-    }
+_BOUND = statement_among(
+    lambda among: select(vehicles).where(among, vehicles.c.unbound_at.is_(None)), vehicles.c.plate, "plates"
 )
 
 

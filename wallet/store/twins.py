@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Column, Connection, Integer, Select, String, bindparam, select, update
 
 from wallet.facts import SightingFact, Vehicle
-from wallet.store.database import insert_new
 from wallet.store.forecourt import sighting_from
+from wallet.store.statements import Statement, insert_new
 from wallet.tables import matches, sightings, vehicles
 from wallet.twin_tables import twins
 
@@ -51,21 +52,34 @@ def all_pairs(connection: Connection) -> list[tuple[str, str, tuple[str, str], i
     ]
 
 
+def _of(mine: Column[Any], theirs: Column[Any]) -> Select[Any]:
+    return (
+        select(vehicles, twins.c.alike_ppm)
+        .join(twins, theirs == vehicles.c.id)
+        .where(
+            mine == bindparam("vehicle_id", type_=String),
+            twins.c.alike_ppm >= bindparam("floor_ppm", type_=Integer),
+            vehicles.c.unbound_at.is_(None),
+        )
+    )
+
+
+_TWINS = [
+    Statement(_of(twins.c.first_vehicle_id, twins.c.second_vehicle_id)),
+    Statement(_of(twins.c.second_vehicle_id, twins.c.first_vehicle_id)),
+]
+
+
 def twins_of(connection: Connection, vehicle_id: str, floor_ppm: int) -> list[tuple[Vehicle, int]]:
     """The vehicles bound now whose plates are taken for this one's, and how often, in ppm; worst first."""
-    found = []
-    for mine, theirs in (
-        (twins.c.first_vehicle_id, twins.c.second_vehicle_id),
-        (twins.c.second_vehicle_id, twins.c.first_vehicle_id),
-    ):
-        query = (
-            select(vehicles, twins.c.alike_ppm)
-            .join(twins, theirs == vehicles.c.id)
-            .where(mine == vehicle_id, twins.c.alike_ppm >= floor_ppm, vehicles.c.unbound_at.is_(None))
+    found = [
+        (
+            Vehicle(row.id, row.account_id, row.plate, row.colour, row.bound_at, row.unbound_at),
+            int(row.alike_ppm),
         )
-        for row in connection.execute(query):
-            vehicle = Vehicle(row.id, row.account_id, row.plate, row.colour, row.bound_at, row.unbound_at)
-            found.append((vehicle, int(row.alike_ppm)))
+        for statement in _TWINS
+        for row in statement.all(connection, vehicle_id=vehicle_id, floor_ppm=floor_ppm)
+    ]
     return sorted(found, key=lambda pair: (-pair[1], pair[0].plate))
 
 
