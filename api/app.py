@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.body_limit import BodyLimit
+from api.hot_lane import HotLane
 from api.observe import Observed
 from api.problems import install_problem_handlers
 from api.refusals import PROBLEM_SCHEMA
@@ -71,6 +72,9 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         mount_page(app, parts)
     app.add_middleware(BodyLimit)
     app.add_middleware(Observed, metrics=parts.metrics)
+    if parts.redis_client is None:
+        # Nonces in Redis are no part of a transaction: then every request goes the ordinary way.
+        app.add_middleware(HotLane, services=parts)
     return app
 
 

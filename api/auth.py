@@ -158,6 +158,17 @@ class Devices:
         self._nonces = nonces
         self._secret = secret
         self._clock = clock
+        # Devices whose signature was checked, each with its key. Whoever uses it asks the database, in the
+        # transaction of its work, whether the device is still as it was.
+        self._known: dict[str, tuple[Device, bytes]] = {}
+
+    def known(self, device_id: str) -> tuple[Device, bytes] | None:
+        """A device that has spoken before, and the key it signed with; it may have another by now."""
+        return self._known.get(device_id)
+
+    def forget(self, device_id: str) -> None:
+        """Look the device up anew the next time."""
+        self._known.pop(device_id, None)
 
     def add(self, device_id: str, role: Literal["camera", "pump"], station: str) -> str:
         """Register a device and give its key, for its configuration. Raises NameTaken, InvalidFact."""
@@ -196,6 +207,7 @@ class Devices:
             raise StaleTimestamp(device=device_id, seconds_off=seconds_off)
         if not self._nonces.use(device_id, nonce, now):
             raise ReplayedRequest(device=device_id)
+        self._known[device_id] = device, key
         return Speaker(device)
 
 

@@ -40,17 +40,25 @@ class Autopay:
         Raises EvidenceMissing, and KeyReused where the same id came with another body.
         """
         started = time.perf_counter()
+        arrival = self.decide(message)
+        if not arrival.repeated:
+            self.count(arrival)
+            self._metrics.decision_seconds.observe(time.perf_counter() - started)
+        return arrival
+
+    def count(self, arrival: Arrival) -> None:
+        """Tell the metrics of a new sighting."""
+        self._metrics.sightings.labels(arrival.match.outcome).inc()
+
+    def decide(self, message: SightingMessage) -> Arrival:
+        """The same as arrive, and nobody is told."""
         for kind, sha256 in (("frame", message.evidence.frame), ("crop", message.evidence.crop)):
             if not self._evidence.has(sha256):
                 raise EvidenceMissing(kind=kind, sha256=sha256)
         positions = tuple(tuple(position) for position in message.positions)
         now = self._clock()
         posterior = self._weigher.posterior(message.station, message.text, message.colour, positions, now)
-        arrival = self._wallet.arrive(to_fact(message, positions), posterior, now)
-        if not arrival.repeated:
-            self._metrics.sightings.labels(arrival.match.outcome).inc()
-            self._metrics.decision_seconds.observe(time.perf_counter() - started)
-        return arrival
+        return self._wallet.arrive(to_fact(message, positions), posterior, now)
 
     def depart(self, message: DepartureMessage, camera: Speaker) -> None:
         """The car of a sighting has left. Raises SightingUnknown, WrongStation."""

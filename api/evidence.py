@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -47,7 +48,9 @@ class EvidenceStore:
 
     def has(self, sha256: str) -> bool:
         """Whether the picture is kept here."""
-        return self._path(sha256).exists()
+        if not SHA256_HEX.fullmatch(sha256):
+            raise EvidenceUnknown(sha256=sha256)
+        return os.path.exists(f"{self._root}/{sha256[:2]}/{sha256}.jpg")  # noqa: PTH110  asked for each sighting
 
     def _path(self, sha256: str) -> Path:
         if not SHA256_HEX.fullmatch(sha256):

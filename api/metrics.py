@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from wallet.facts import SaleResult
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 CAMERA_STATES = ("ok", "starting", "reconnecting", "frozen", "black", "broken")
@@ -72,6 +74,11 @@ class Metrics:
         for kind, (found, late) in waiting.items():
             self.reviews_open.labels(kind).set(found)
             self.reviews_overdue.labels(kind).set(late)
+
+    def count_sale(self, result: SaleResult) -> None:
+        """A sale that is new."""
+        self.sales.labels(result.state).inc()
+        self.captured_fen.inc(result.captured_fen)
 
     def tell_camera(self, camera: str, state: str) -> None:
         """Set which of the states a camera is in."""

@@ -7,13 +7,19 @@ database, so that it holds across processes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from wallet.errors import DeviceUnknown, InvalidFact, NameTaken, OperatorUnknown
 from wallet.identities import CameraStatus, Device, DeviceRole, EvidenceLook, EvidenceRead, Operator, Session
 from wallet.store import doors
 from wallet.store.database import Store
 from wallet.wording import check_name, check_text
+
+T = TypeVar("T")
 
 __all__ = [
     "Access",
@@ -22,9 +28,14 @@ __all__ = [
     "DeviceRole",
     "EvidenceLook",
     "EvidenceRead",
+    "NotAdmitted",
     "Operator",
     "Session",
 ]
+
+
+class NotAdmitted(Exception):  # noqa: N818
+    """A nonce that was used, or a device that is not as it was when its signature was checked."""
 
 
 class Access:
@@ -126,6 +137,27 @@ class Access:
         return self._store.write(
             lambda connection: doors.use_nonce(connection, device_id, nonce, now, expires_at)
         )
+
+    def submit_admitted(
+        self,
+        device: Device,
+        nonce: str,
+        now: datetime,
+        expires_at: datetime,
+        work: Callable[[], T],
+    ) -> Future[T]:
+        """What `work` returns, once it is on disk together with the nonce, all or nothing.
+
+        device: whose signature was checked with this version of its key. Raises NotAdmitted where the nonce
+        was used, or the device has another key by now or is disabled.
+        """
+
+        def admitted(connection: Connection) -> T:
+            if not doors.admit(connection, device.id, device.key_version, nonce, now, expires_at):
+                raise NotAdmitted()
+            return work()
+
+        return self._store.submit_whole(admitted)
 
     def forget_expired(self, now: datetime) -> int:
         """Removes expired nonces and sessions; says how many."""

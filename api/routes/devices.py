@@ -171,8 +171,7 @@ def take_sale(message: SaleMessage, services: Parts, pump: ThePump, response: Re
     if result.repeated:
         response.status_code = 200
     else:
-        services.metrics.sales.labels(result.state).inc()
-        services.metrics.captured_fen.inc(result.captured_fen)
+        services.metrics.count_sale(result)
     return answers.sale_answer(result)
 
 

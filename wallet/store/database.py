@@ -14,6 +14,7 @@ from wallet.batching import Together
 from wallet.errors import DurabilityTooLow, InvalidFact, SchemaMissing
 from wallet.guards import creating as _guards  # noqa: F401  the triggers come with the tables
 from wallet.store.batching import GroupCommit, PostgresqlLanes
+from wallet.store.joining import Joining, PostgresqlGroup
 from wallet.store.statements import add as add
 from wallet.store.statements import insert_new as insert_new
 from wallet.store.statements import to_json
@@ -75,10 +76,17 @@ class Store:
         self.engine = engine
         self._writer = GroupCommit(engine) if engine.dialect.name == "sqlite" else None
         self._lanes = None if self._writer else PostgresqlLanes(engine, self._write_with_row_locks)
+        self._group = None if self._writer else PostgresqlGroup(engine, self._write_with_row_locks)
+        self._joining = Joining()
 
     def write(self, use_case: Callable[[Connection], T]) -> T:
-        """What `use_case` returns, once its transaction is on disk. It may run again: only rows may count."""
+        """What `use_case` returns, once its transaction is on disk. It may run again: only rows may count.
+
+        Inside a use case of submit_whole: part of that.
+        """
         with _unstorable_text():
+            if (connection := self._joining.connection) is not None:
+                return use_case(connection)
             if self._writer is None and not isinstance(use_case, Together):
                 return self._write_with_row_locks(use_case)
             answer: T = self.submit(use_case).result()
@@ -103,6 +111,18 @@ class Store:
             raise TypeError(f"{use_case!r} cannot be done together with others")
         return self._lanes.submit(use_case)
 
+    def submit_whole(self, use_case: Callable[[Connection], T]) -> Future[T]:
+        """The same for a use case that may call others of this store: they join its transaction.
+
+        Those that wait together are committed together, on PostgreSQL too.
+        """
+        whole = self._joining.whole(use_case)
+        if self._writer is not None:
+            return self._writer.submit(whole)
+        if self._group is None:
+            raise RuntimeError("a store has a writer or a group")
+        return self._group.submit(whole)
+
     def _write_with_row_locks(self, use_case: Callable[[Connection], T]) -> T:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -118,6 +138,8 @@ class Store:
 
         snapshot: all its statements see the same moment (on SQLite they always do).
         """
+        if (joined := self._joining.connection) is not None:
+            return query(joined)
         with self.engine.connect() as connection:
             if snapshot and self._writer is None:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -126,7 +148,7 @@ class Store:
 
     def close(self) -> None:
         """Ends the batches, then gives every pooled connection back."""
-        for batches in (self._writer, self._lanes):
+        for batches in (self._writer, self._lanes, self._group):
             if batches is not None:
                 batches.close()
         self.engine.dispose()

@@ -1,0 +1,247 @@
+"""Sightings and sales, the two addresses that are asked most, without what a general address needs.
+
+A request goes this way only where everything about it is usual: a known device, a signature that fits, a
+message as most are. It is answered here only once it is done: nonce and work are one transaction, committed with
+those that wait beside it. In every other case, and wherever anything is refused, nothing was done here, and the
+request goes the ordinary way, which decides and answers: what is refused, and how, stands in one place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import answers
+from api.auth import WINDOW_S
+from api.body_limit import LARGEST_JSON_BYTES
+from api.hot_messages import sale_of, sighting_of
+from api.nonces import KEEP_S
+from api.wiring import Services
+from wallet.access import Device, NotAdmitted
+from wallet.errors import WalletError
+
+log = logging.getLogger(__name__)
+
+# So many requests may wait for a commit here; what comes above goes the ordinary way, which makes it wait.
+MOST_WAITING = 512
+_NONCE = re.compile(rb"[0-9a-f]{32}")
+_TIMESTAMP = re.compile(rb"[1-9][0-9]{0,11}")
+_KEPT = timedelta(seconds=KEEP_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent once the work is on disk. count: what the metrics are told."""
+
+    is_new: bool
+    body: bytes
+    count: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class HotRoute:
+    """An address: who may speak there, how its message is read, and what is done in the transaction.
+
+    read: None where the ordinary way must look. do: raises what the wallet raises.
+    """
+
+    path: str
+    role: str
+    read: Callable[[bytes], Any | None]
+    do: Callable[[Any], Answer]
+
+
+class HotLane:
+    """ASGI middleware around everything else. Only for nonces that are kept in the wallet's own database."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._services = services
+        self._waiting = 0
+        self._routes = {route.path: route for route in hot_routes(services)}
+        metrics = services.metrics
+        self._counts = {
+            (path, status): metrics.requests.labels("POST", path, status)
+            for path in self._routes
+            for status in ("200", "201")
+        }
+        self._seconds = {path: metrics.request_seconds.labels("POST", path) for path in self._routes}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if route is None or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = _usual_headers(scope)
+        if headers is None or self._waiting >= MOST_WAITING:
+            await self._app(scope, receive, send)
+            return
+        body = await _body(receive)
+        if body is None:
+            return
+        answer = await self._answer(route, headers, scope, body)
+        if answer is None:
+            await self._app(scope, _again(body, receive), send)
+            return
+        status = 201 if answer.is_new else 200
+        await _send(send, status, answer.body)
+        if answer.is_new:
+            answer.count()
+        self._counts[route.path, str(status)].inc()
+        self._seconds[route.path].observe(time.perf_counter() - started)
+
+    async def _answer(
+        self, route: HotRoute, headers: dict[bytes, bytes], scope: Scope, body: bytes
+    ) -> Answer | None:
+        """What is to be sent, or None where nothing was done."""
+        signed = self._signed(route, headers, scope, body)
+        message = route.read(body) if signed is not None else None
+        if signed is None or message is None:
+            return None
+        device, nonce = signed
+        if message.station != device.station:
+            return None
+        now = self._services.clock()
+        if abs(int(now.timestamp()) - int(headers[b"platepay-timestamp"])) > WINDOW_S:
+            return None
+        self._waiting += 1
+        try:
+            return await _result(
+                self._services.access.submit_admitted(
+                    device, nonce, now, now + _KEPT, lambda: route.do(message)
+                )
+            )
+        except NotAdmitted:
+            self._services.devices.forget(device.id)
+            return None
+        except WalletError:
+            return None
+        except Exception:  # the ordinary way tries again and says what is wrong
+            log.exception("%s could not be done in the hot lane", route.path)
+            return None
+        finally:
+            self._waiting -= 1
+
+    def _signed(
+        self, route: HotRoute, headers: dict[bytes, bytes], scope: Scope, body: bytes
+    ) -> tuple[Device, str] | None:
+        """The known device that signed this, and its nonce."""
+        device_id = headers[b"platepay-device"]
+        timestamp, nonce = headers[b"platepay-timestamp"], headers[b"platepay-nonce"]
+        known = self._services.devices.known(device_id.decode("latin-1"))
+        if known is None or not _NONCE.fullmatch(nonce) or not _TIMESTAMP.fullmatch(timestamp):
+            return None
+        device, key = known
+        if device.role != route.role or scope["raw_path"] != route.path.encode():
+            return None
+        digest = hashlib.sha256(body).hexdigest().encode()
+        text = b"\n".join((b"POST", scope["raw_path"], digest, timestamp, nonce, device_id))
+        wanted = hmac.digest(key, text, "sha256").hex().encode()
+        if not hmac.compare_digest(wanted, headers[b"platepay-signature"]):
+            return None
+        return device, nonce.decode()
+
+
+def hot_routes(services: Services) -> list[HotRoute]:
+    """The addresses that are asked most."""
+
+    def arrive(message: Any) -> Answer:
+        arrival = services.autopay.decide(message)
+        body = answers.sighting_answer(arrival).model_dump_json().encode()
+        return Answer(not arrival.repeated, body, lambda: services.autopay.count(arrival))
+
+    def sell(sale: Any) -> Answer:
+        result = services.wallet.record_sale(sale, services.clock())
+        body = answers.sale_answer(result).model_dump_json().encode()
+        return Answer(not result.repeated, body, lambda: services.metrics.count_sale(result))
+
+    return [
+        HotRoute("/v1/sightings", "camera", sighting_of, arrive),
+        HotRoute("/v1/sales", "pump", sale_of, sell),
+    ]
+
+
+def _usual_headers(scope: Scope) -> dict[bytes, bytes] | None:
+    """The headers of a request as devices send it: each once, JSON of an announced length, no query."""
+    given = scope["headers"]
+    headers = dict(given)
+    if len(headers) != len(given) or scope["query_string"]:
+        return None
+    length = headers.get(b"content-length", b"")
+    if not length.isdigit() or len(length) > 6 or int(length) > LARGEST_JSON_BYTES:
+        return None
+    if headers.get(b"content-type") != b"application/json":
+        return None
+    needed = (b"platepay-device", b"platepay-timestamp", b"platepay-nonce", b"platepay-signature")
+    return headers if all(name in headers for name in needed) else None
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body; None where the sender has gone."""
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+    return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The same request from its beginning."""
+    given = False
+
+    async def receive_again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
+
+
+def _result(work: Future[Any]) -> asyncio.Future[Any]:
+    """The answer of a lane, for the loop that waits."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Any] = loop.create_future()
+
+    def arrived() -> None:
+        if answer.cancelled():
+            return
+        error = work.exception()
+        if error is None:
+            answer.set_result(work.result())
+        else:
+            answer.set_exception(error)
+
+    work.add_done_callback(lambda _: loop.call_soon_threadsafe(arrived))
+    return answer
+
+
+async def _send(send: Send, status: int, body: bytes) -> None:
+    headers = [
+        (b"content-length", str(len(body)).encode()),
+        (b"content-type", b"application/json"),
+        (b"x-request-id", secrets.token_hex(8).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-frame-options", b"DENY"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
