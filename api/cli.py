@@ -392,6 +392,19 @@ def bench_ledger(
     raise typer.Exit(run(as_json=json, check=check, quick=quick, only=only))
 
 
+@bench.command("http")
+def bench_http(
+    json: JsonOption = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit 1 and name the bars that are missed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Few requests, under 50 s.")] = False,
+    only: Annotated[str, typer.Option(help="both, sqlite or postgresql.")] = "both",
+) -> None:
+    """CPU of the service for a sighting and a sale, next to a request that does nothing, under load."""
+    from api.commands.bench_http import bench_http as run
+
+    raise typer.Exit(run(as_json=json, check=check, quick=quick, only=only))
+
+
 @operator.command("add")
 def operator_add(
     name: Annotated[str, typer.Argument(help="The name the operator logs in with.")],

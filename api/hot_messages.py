@@ -1,6 +1,6 @@
 """The usual form of a sighting and of a sale, read fast.
 
-What is read here is what api/schemas/devices.py reads too, with the same values; whatever is unusual, doubtful
+What is read here is what api/schemas/devices.py reads too, with the same values. Whatever is unusual, doubtful
 or wrong is not read (None), and goes the ordinary way, which takes it or says what is wrong with it.
 """
 

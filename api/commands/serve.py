@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import Any
 
 from api.commands.failures import CommandError
 from api.settings import Settings, read_settings
+
+SERVER_OPTIONS: dict[str, Any] = {"log_level": "info", "access_log": False}
 
 
 def serve(host: str | None, port: int | None) -> None:
@@ -17,7 +20,7 @@ def serve(host: str | None, port: int | None) -> None:
 
     settings = read_settings(host=host, port=port)
     app = create_app(settings)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="info", access_log=False)
+    uvicorn.run(app, host=settings.host, port=settings.port, **SERVER_OPTIONS)
 
 
 def migrate(grant_to: str | None) -> None:
