@@ -3,7 +3,7 @@
 A request goes this way only where everything about it is usual: a known device, a signature that fits, a
 message as most are. It is answered here only once it is done: nonce and work are one transaction, committed
 with those that wait beside it. In every other case, and wherever anything is refused, nothing was done here,
-and the request goes the ordinary way, which decides and answers: what is refused, and how, stands in one place.
+and the request goes the ordinary way, which decides and answers: what is refused, and how, has one place.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The usual form of a sighting and of a sale, read fast.
 
-What is read here is what api/schemas/devices.py reads too, with the same values. Whatever is unusual, doubtful
+What is read here is what api/schemas/devices.py reads too, with the same values; what is unusual, doubtful
 or wrong is not read (None), and goes the ordinary way, which takes it or says what is wrong with it.
 """
 
@@ -38,6 +38,7 @@ _Ppm = Annotated[int, Meta(ge=0, le=1_000_000)]
 _Count = Annotated[int, Meta(ge=0, le=10**12)]
 _Fen = Annotated[int, Meta(ge=0, le=LARGEST_FEN)]
 _Price = Annotated[int, Meta(ge=0, le=1_000_000)]
+_Pixel = Annotated[int, Meta(ge=0, le=100_000)]
 _Position = Annotated[list[tuple[_Character, _Ppm]], Meta(min_length=1, max_length=5)]
 
 
@@ -59,6 +60,24 @@ class HotModels(_Strict):
     reader: _Sha256
 
 
+class HotSaid(_Strict):
+    """What one reader says of one look."""
+
+    text: _Text | None
+    wrong_ppm: _Ppm
+    positions: Annotated[list[_Position], Meta(max_length=10)]
+
+
+class HotReading(HotSaid):
+    """One look that a sighting was made of."""
+
+    captured_at: _Time
+    colour: _Colour
+    quality_ppm: _Ppm
+    weight_ppm: _Ppm
+    second: HotSaid | UnsetType | None = UNSET
+
+
 class HotSighting(_Strict):
     """Has the fields of SightingMessage, and stands in its place. Times are datetimes once it is read."""
 
@@ -75,6 +94,8 @@ class HotSighting(_Strict):
     evidence: HotEvidence
     models: HotModels
     pump: _Name | UnsetType | None = UNSET
+    plate_corners: Annotated[list[tuple[_Pixel, _Pixel]], Meta(max_length=4)] | UnsetType = UNSET
+    readings: Annotated[list[HotReading], Meta(max_length=16)] | UnsetType = UNSET
 
 
 class HotSale(_Strict):
@@ -93,7 +114,10 @@ class HotSale(_Strict):
 
 _read_sighting = msgspec.json.Decoder(HotSighting).decode
 _read_sale = msgspec.json.Decoder(HotSale).decode
+# The fields of a sighting that has all of them, with those of its pictures and models.
 _SIGHTING_NAMES = len(HotSighting.__struct_fields__) + 4
+_READING_NAMES = len(HotReading.__struct_fields__)
+_SAID_NAMES = len(HotSaid.__struct_fields__)
 _SALE_NAMES = len(HotSale.__struct_fields__)
 
 
@@ -101,11 +125,7 @@ def sighting_of(body: bytes) -> Any | None:
     """The message, or None where the ordinary way must look at it."""
     try:
         message: Any = _read_sighting(body)
-        names = _SIGHTING_NAMES
-        if message.pump is UNSET:
-            message.pump = None
-            names -= 1
-        if len(_NAMES.findall(body)) != names:
+        if len(_NAMES.findall(body)) != _fill(message):
             return None
         message.first_seen_at = datetime.fromisoformat(message.first_seen_at)
         message.last_seen_at = datetime.fromisoformat(message.last_seen_at)
@@ -116,6 +136,29 @@ def sighting_of(body: bytes) -> Any | None:
     if message.text is not None and len(message.text) != len(message.positions):
         return None
     return message
+
+
+def _fill(message: Any) -> int:
+    """How many names were given; fields that were left out get their values."""
+    names = _SIGHTING_NAMES
+    if message.pump is UNSET:
+        message.pump = None
+        names -= 1
+    if message.plate_corners is UNSET:
+        message.plate_corners = []
+        names -= 1
+    if message.readings is UNSET:
+        message.readings = []
+        names -= 1
+    for reading in message.readings:
+        names += _READING_NAMES
+        reading.captured_at = datetime.fromisoformat(reading.captured_at)
+        if reading.second is UNSET:
+            reading.second = None
+            names -= 1
+        elif reading.second is not None:
+            names += _SAID_NAMES
+    return names
 
 
 def sale_of(body: bytes) -> Sale | None:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 # Metadata of a field that came later: a body without it has the hash it always had.
@@ -22,22 +23,31 @@ def body_hash(body: Any) -> str:
 
 def canonical(body: Any) -> str:
     """The body as JSON, written in the one way that is hashed."""
-    return json.dumps(
-        _plain(body), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    return _write(_fields(body) if dataclasses.is_dataclass(body) and not isinstance(body, type) else body)
+
+
+@cache
+def _names(kind: Any) -> tuple[tuple[str, bool], ...]:
+    return tuple(
+        (field.name, bool(field.metadata.get("left_out_if_empty"))) for field in dataclasses.fields(kind)
     )
 
 
+def _fields(value: Any) -> dict[str, Any]:
+    kind: Any = type(value)
+    return {name: given for name, optional in _names(kind) if (given := getattr(value, name)) or not optional}
+
+
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: _plain(given)
-            for field in dataclasses.fields(value)
-            if (given := getattr(value, field.name)) or not field.metadata.get("left_out_if_empty")
-        }
+    """What JSON has no word for."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _fields(value)
+    raise TypeError(f"{value!r} cannot stand in a body")
+
+
+# Names that are no text become text here too, as 1 becomes "1".
+_write = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain
+).encode

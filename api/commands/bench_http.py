@@ -1,4 +1,4 @@
-"""`platepay bench http`: CPU of the service for a sighting and a sale, next to a request that does nothing."""
+"""`platepay bench http`: CPU of the service for a sighting and a sale, next to doing nothing."""
 
 from __future__ import annotations
 

@@ -127,9 +127,6 @@ def _work(database_url: str, way: Way, pipe: Connection) -> None:
     wallet = open_for(database_url, way)
     mouth = _Mouth(pipe)
 
-    def do(order: Order) -> None:
-        mouth.say(_answer(wallet, order))
-
     with ThreadPoolExecutor(THREADS) as pool:
         while True:
             try:
@@ -143,7 +140,7 @@ def _work(database_url: str, way: Way, pipe: Connection) -> None:
                 elif order[1] == "commands.charge":
                     _charge(wallet, order, mouth)
                 else:
-                    pool.submit(do, order)
+                    _whole(wallet, order, mouth)
 
 
 def _charge(wallet: Wallet, order: Order, mouth: _Mouth) -> None:
@@ -155,6 +152,14 @@ def _charge(wallet: Wallet, order: Order, mouth: _Mouth) -> None:
     command = Command("charge", named["key"], body, named["actor"], named["now"], new_uuid7)
     use_case = ChargeTogether(checked(command, account_id, station, amount_fen, purpose))
     future = wallet.store.submit(use_case)
+    future.add_done_callback(lambda done: mouth.say(_said(number, done.result)))
+
+
+def _whole(wallet: Wallet, order: Order, mouth: _Mouth) -> None:
+    """Any other command, committed with those that wait beside it, as the service's hot routes do it."""
+    number, method, arguments, named = order
+    do = attrgetter(method)(wallet)
+    future = wallet.store.submit_whole(lambda _: do(*arguments, **named))
     future.add_done_callback(lambda done: mouth.say(_said(number, done.result)))
 
 

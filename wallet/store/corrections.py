@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, select
 
 from wallet.facts import SightingFact
 from wallet.review_facts import Correction
-from wallet.store.statements import insert_new
+from wallet.store.statements import Statement, insert_new
 from wallet.tables import corrections
 
 
@@ -33,22 +33,35 @@ def add_correction(connection: Connection, correction: Correction) -> None:
     )
 
 
-def newest_wrong(connection: Connection, sighting: SightingFact, plate: str) -> Correction | None:
-    """The newest word that this reading is not this plate: this text at this camera, or this very look."""
+def _newest_wrong(with_crop: bool) -> Statement:
     same: ColumnElement[bool] = (
-        (corrections.c.station == sighting.station)
-        & (corrections.c.camera == sighting.camera)
-        & (corrections.c.text == sighting.text)
+        (corrections.c.station == bindparam("station"))
+        & (corrections.c.camera == bindparam("camera"))
+        & (corrections.c.text == bindparam("text"))
     )
-    if sighting.evidence_crop is not None:
-        same = or_(same, corrections.c.evidence_crop == sighting.evidence_crop)
-    query = (
+    if with_crop:
+        same = or_(same, corrections.c.evidence_crop == bindparam("crop"))
+    return Statement(
         select(corrections)
-        .where(corrections.c.plate == plate, corrections.c.verdict == "wrong", same)
+        .where(corrections.c.plate == bindparam("plate"), corrections.c.verdict == "wrong", same)
         .order_by(corrections.c.recorded_at.desc(), corrections.c.id.desc())
         .limit(1)
     )
-    row = connection.execute(query).one_or_none()
+
+
+_NEWEST_WRONG = _newest_wrong(with_crop=False)
+_NEWEST_WRONG_OR_CROP = _newest_wrong(with_crop=True)
+
+
+def newest_wrong(connection: Connection, sighting: SightingFact, plate: str) -> Correction | None:
+    """The newest word that this reading is not this plate: this text at this camera, or this very look."""
+    asked = {
+        "station": sighting.station, "camera": sighting.camera, "text": sighting.text, "plate": plate,
+    }  # fmt: skip
+    if sighting.evidence_crop is None:
+        row = _NEWEST_WRONG.first(connection, **asked)
+    else:
+        row = _NEWEST_WRONG_OR_CROP.first(connection, crop=sighting.evidence_crop, **asked)
     return None if row is None else _correction(row)
 
 

@@ -1,0 +1,254 @@
+"""The lane of sightings and sales: it reads what the schema reads, refuses nothing itself, and proves its device."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import event
+
+from api import hot_lane, hot_messages
+from api.errors import ApiError
+from api.schemas.devices import SIGHTING, SaleMessage, SightingMessage
+from api.whole_numbers import refuse_floats
+from wallet.money import parse_litres
+
+SALE = {
+    "sale_id": "demo-1-000042", "station": "demo", "pump": "1", "grade": "92", "litres": "31.25",
+    "unit_price_fen": 785, "amount_fen": 24531, "started_at": "2026-11-21T08:01:00Z",
+    "ended_at": "2026-11-21T08:03:10.5Z",
+}  # fmt: skip
+VALUES: list[Any] = [
+    None, True, 0, -1, 1.0, 10**13, "", "x", "粤", "粤B12345", "a/b", "1" * 70, "demo\n", "é", "2026-11-21T08:00:00",
+    "2026-11-21T08:00:00Z", "2026-11-21T08:00:00.1234567Z", "2026-11-21T09:00:00+01:00", "1999-11-21T08:00:00Z",
+    "2026-02-30T08:00:00Z", "-1.5", "1.2345", [], [[]], {}, "a" * 64, "A" * 64, [["粤", 5]], 785, 1_000_001,
+]  # fmt: skip
+
+
+def _ordinary(kind: Any, body: bytes) -> Any | None:
+    """What the ordinary way reads, or None where it refuses."""
+    try:
+        refuse_floats(body)
+        return kind.model_validate_json(body)
+    except (ApiError, ValidationError):
+        return None
+
+
+def _plain(value: Any) -> Any:
+    """The fields of either kind of message."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    names = getattr(type(value), "model_fields", None) or getattr(value, "__struct_fields__", None)
+    return {name: _plain(getattr(value, name)) for name in names} if names else value
+
+
+def _changed(message: dict[str, Any], chance: Random) -> bytes:
+    """The message with something wrong or unusual in it, somewhere."""
+    changed = json.loads(json.dumps(message))
+    place: Any = changed
+    for _ in range(chance.randint(0, 4)):
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        inner = [key for key in keys if isinstance(place[key], dict | list) and place[key]]
+        if not inner:
+            break
+        place = place[chance.choice(inner)]
+    keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+    key = chance.choice(keys)
+    match chance.randrange(4):
+        case 0:
+            del place[key]
+        case 1 if isinstance(place, dict):
+            place["more"] = 1
+        case _:
+            place[key] = chance.choice(VALUES)
+    text = json.dumps(changed, ensure_ascii=chance.random() < 0.5, indent=chance.choice([None, 1]))
+    if chance.random() < 0.3:
+        name = chance.choice(list(message))
+        text = text[:-1].rstrip() + f', "{name}" : {json.dumps(message[name])}}}'
+    return text.encode()
+
+
+@pytest.mark.parametrize(("kind", "message"), [(SightingMessage, SIGHTING), (SaleMessage, SALE)])
+def test_what_the_lane_reads_the_schema_reads_with_the_same_values(
+    kind: Any, message: dict[str, Any]
+) -> None:
+    read = hot_messages.sighting_of if kind is SightingMessage else hot_messages.sale_of
+    chance = Random(20261122)
+    bodies = [json.dumps(message).encode(), *(_changed(message, chance) for _ in range(4_000))]
+    taken = 0
+    for body in bodies:
+        found = read(body)
+        if found is None:
+            continue
+        taken += 1
+        wanted = _ordinary(kind, body)
+        assert wanted is not None, body
+        if kind is SightingMessage:
+            assert _plain(found) == _plain(wanted), body
+        else:
+            assert found.litres_ml == parse_litres(wanted.litres)
+            assert all(getattr(found, name) == getattr(wanted, name) for name in SALE if name != "litres")
+    # Most changes are refused; those that are harmless are not.
+    assert taken > 50
+
+
+def test_the_usual_messages_are_read_in_the_lane() -> None:
+    assert hot_messages.sighting_of(json.dumps(SIGHTING, ensure_ascii=False).encode()) is not None
+    assert hot_messages.sale_of(json.dumps(SALE).encode()) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "hot"), [(SightingMessage, hot_messages.HotSighting), (SaleMessage, hot_messages.HotSale)]
+)
+def test_the_lane_knows_every_field_of_the_schema(kind: Any, hot: Any) -> None:
+    assert set(hot.__struct_fields__) == set(kind.model_fields)
+
+
+@pytest.fixture
+def lanes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Addresses that were asked and went the ordinary way after all."""
+    seen: list[str] = []
+    again = hot_lane._again
+
+    def counted(body: bytes, receive: Any) -> Any:
+        seen.append("ordinary")
+        return again(body, receive)
+
+    monkeypatch.setattr(hot_lane, "_again", counted)
+    return seen
+
+
+def _commits(service: Any) -> list[int]:
+    found: list[int] = []
+    event.listen(service.parts.wallet.engine, "commit", lambda _: found.append(1))
+    return found
+
+
+def test_a_sighting_and_its_nonce_are_one_commit(service: Any, lanes: list[str]) -> None:
+    service.account()
+    service.arrive("鲁Q4D635")
+    lanes.clear()
+    message, sale = service.sighting(), service.sale()
+    service.pump.post("/v1/authorisations", {"station": "demo", "pump": "1"})
+    commits = _commits(service)
+    seen = service.camera.post("/v1/sightings", message)
+    assert (seen.status_code, seen.json()["match"]["outcome"]) == (201, "auto")
+    sold = service.pump.post("/v1/sales", sale)
+    assert (sold.status_code, sold.json()["state"]) == (201, "captured")
+    assert (len(commits), lanes) == (2, [])
+
+
+def test_the_lane_answers_as_the_ordinary_way(service: Any, lanes: list[str]) -> None:
+    service.account()
+    service.arrive("鲁Q4D635")
+    message = service.sighting()
+    hot = service.camera.post("/v1/sightings", message)
+    assert lanes == ["ordinary"]  # the camera's first request: the lane did not know it yet
+    # Told that it is UTF-8, the same request is unusual.
+    ordinary = service.camera.post("/v1/sightings", message, content_type="application/json; charset=utf-8")
+    assert (hot.status_code, ordinary.status_code) == (201, 200)
+    assert hot.json() == ordinary.json()
+    assert set(ordinary.headers) == set(hot.headers)
+    assert hot.headers["content-type"] == ordinary.headers["content-type"]
+
+
+def test_a_replay_in_the_lane_is_refused(service: Any, refused: Any) -> None:
+    service.arrive("鲁Q4D635")
+    message = service.sighting("鲁Q4D636")
+    same = {"nonce": secrets.token_hex(16), "timestamp": int(time.time())}
+    assert service.camera.post("/v1/sightings", message, **same).status_code == 201
+    refused(service.camera.post("/v1/sightings", message, **same), 401, "replayed_request")
+
+
+def test_of_one_sighting_sent_twenty_times_at_once_under_one_nonce_one_is_believed(service: Any) -> None:
+    service.arrive("鲁Q4D635")
+    message = service.sighting("鲁Q4D636")
+    same = {"nonce": secrets.token_hex(16), "timestamp": int(time.time())}
+    with ThreadPoolExecutor(20) as pool:
+        answers = pool.map(lambda _: service.camera.post("/v1/sightings", message, **same), range(20))
+        codes = sorted(answer.status_code for answer in answers)
+    assert codes == [201] + [401] * 19
+
+
+def test_a_request_that_is_refused_uses_up_its_nonce(service: Any, refused: Any) -> None:
+    service.arrive("鲁Q4D635")
+    message = service.sighting("鲁Q4D636")
+    assert service.camera.post("/v1/sightings", message).status_code == 201
+    same = {"nonce": secrets.token_hex(16), "timestamp": int(time.time())}
+    other = {**message, "looks": 9}
+    refused(service.camera.post("/v1/sightings", other, **same), 409, "key_reused")
+    refused(service.camera.post("/v1/sightings", other, **same), 401, "replayed_request")
+
+
+def test_a_nonce_outlives_the_service(start: Any, refused: Any, tools: Any) -> None:
+    service = start()
+    service.arrive("鲁Q4D635")
+    message = service.sighting("鲁Q4D636")
+    same = {"nonce": secrets.token_hex(16), "timestamp": int(time.time())}
+    assert service.camera.post("/v1/sightings", message, **same).status_code == 201
+    with tools.running(service.settings) as again:
+        again.arrive("鲁Q4D637")
+        refused(again.camera.post("/v1/sightings", message, **same), 401, "replayed_request")
+
+
+def test_a_device_that_is_disabled_or_has_a_new_key_is_refused_at_once(service: Any, refused: Any) -> None:
+    service.arrive("鲁Q4D635")
+    service.arrive("鲁Q4D636")
+    service.parts.access.renew_device_key("cam-1")
+    refused(service.camera.post("/v1/sightings", service_sighting(service)), 401, "bad_signature")
+    service.camera.key = service.parts.devices.key_of("cam-1").encode()
+    service.arrive("鲁Q4D637")
+    message = service_sighting(service)
+    service.parts.access.disable_device("cam-1", service.clock())
+    refused(service.camera.post("/v1/sightings", message), 401, "unknown_device")
+    assert service.operator.get("/v1/sightings").json()["sightings"][0]["text"] == "鲁Q4D637"
+
+
+def service_sighting(service: Any) -> dict[str, Any]:
+    """A sighting whose pictures are there already: the camera may not upload any more."""
+    kept = {"frame": service.kept, "crop": service.kept} if hasattr(service, "kept") else None
+    if kept is None:
+        camera = service.device("cam-pictures", "camera")
+        content = b"\xff\xd8\xff"
+        service.kept = _picture(service, camera, content)
+        kept = {"frame": service.kept, "crop": service.kept}
+    picture, service.picture = service.picture, lambda _seed=None: service.kept
+    try:
+        return {**service.sighting("鲁Q4D638"), "evidence": kept}
+    finally:
+        service.picture = picture
+
+
+def _picture(service: Any, camera: Any, _content: bytes) -> str:
+    own, service.camera = service.camera, camera
+    try:
+        return str(service.picture("kept"))
+    finally:
+        service.camera = own
+
+
+def test_a_broken_decision_in_the_lane_leaves_nothing_behind(
+    service: Any, lanes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account_id = service.account()
+    service.arrive("鲁Q4D635")
+    lanes.clear()
+    count = service.parts.autopay.decide
+
+    def half(message: Any) -> Any:
+        arrival = count(message)
+        if not lanes:
+            raise ZeroDivisionError("after the hold was written")
+        return arrival
+
+    monkeypatch.setattr(service.parts.autopay, "decide", half)
+    answer = service.arrive("粤B12345")
+    assert (answer["match"]["outcome"], lanes) == ("auto", ["ordinary"])
+    assert service.wallet(account_id)["held_fen"] == 40_000
+    assert len(service.operator.get("/v1/visits").json()["visits"]) == 1
