@@ -147,6 +147,31 @@ adjustment_decisions = Table(
     CheckConstraint("decided_by <> proposed_by", name="two_people"),
 )
 
+# Events -----------------------------------------------------------------------------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("kind", String(40), nullable=False),
+    Column("body", JSON, nullable=False),
+    time_column("created_at"),
+    time_column("published_at", nullable=True),
+    # Who works on it and until when; attempts counts how often it was handed out.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    time_column("leased_until", nullable=True),
+    Column("leased_by", String(64)),
+    time_column("dead_at", nullable=True),
+    Column("last_error", String(200)),
+    Index(
+        "ix_outbox_pending",
+        "id",
+        sqlite_where=text("published_at IS NULL"),
+        postgresql_where=text("published_at IS NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
 # Events that a consumer inside this database has acted on ---------------------------------------------------
 
 consumed_events = Table(

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     ForeignKeyConstraint,
     Index,
-    Integer,
     String,
     Table,
     UniqueConstraint,
@@ -29,6 +28,7 @@ from wallet.command_tables import (
     commands,
     consumed_events,
     key_conflicts,
+    outbox,
     refunds,
     seals,
 )
@@ -379,27 +379,4 @@ reviews = Table(
         postgresql_where=text("state = 'open'"),
     ),
     Index("ix_reviews_station_sale_id", "station", "sale_id"),
-)
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("kind", String(40), nullable=False),
-    Column("body", JSON, nullable=False),
-    time_column("created_at"),
-    time_column("published_at", nullable=True),
-    # Who works on it and until when; attempts counts how often it was handed out.
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    time_column("leased_until", nullable=True),
-    Column("leased_by", String(64)),
-    time_column("dead_at", nullable=True),
-    Column("last_error", String(200)),
-    Index(
-        "ix_outbox_pending",
-        "id",
-        sqlite_where=text("published_at IS NULL"),
-        postgresql_where=text("published_at IS NULL"),
-    ),
-    sqlite_autoincrement=True,
 )
