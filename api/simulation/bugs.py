@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from wallet import decide, departures, recharge, sales, settling, visits
+from wallet import decide, departures, objections, recharge, sales, settling, twins, visits
 from wallet.store import balances, database, debits, forecourt, people, selling
 
 Change = tuple[object, str, Callable[[Any], Any]]
@@ -193,6 +193,10 @@ def _ignores_how_sure_it_is(old: Callable[..., Any]) -> Callable[..., Any]:
     return decide_
 
 
+def _without_twins(old: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(objection for objection in old if objection is not twins.objections)
+
+
 # Money in and back ------------------------------------------------------------------------------------------
 
 
@@ -288,6 +292,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     _bug("unbound-pays", "an unbound plate never pays", (people, "unbind", _forgets_to_unbind)),
     _bug("near-is-same", "near is not the same", (decide, "decide", _takes_near_for_the_same)),
     _bug("any-colour", "the colour must agree", (decide, "decide", _ignores_the_colour)),
+    _bug("no-twins", "a twin needs a second proof", (objections, "OBJECTIONS", _without_twins)),
     _bug("any-doubt", "an unsure reading moves nothing", (decide, "decide", _ignores_how_sure_it_is)),
     _bug("paid-twice", "a payment counts once", (recharge, "_refusal", _counts_a_payment_twice)),
     _bug("refunds-forgotten", "refunds within the capture", (debits, "given_back", _forgets_refunds)),

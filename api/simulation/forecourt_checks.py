@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from api.simulation.forecourt_plan import ALONE, CUSTOMERS, POOR, STATIONS, Plan, Stay
+from api.simulation.forecourt_plan import ALONE, CUSTOMERS, POOR, STATIONS, TWINS, Plan, Stay
 from api.simulation.forecourt_world import Done, World, stay_of_sale
 from wallet.command_facts import Rejected, Reversed
-from wallet.facts import Arrival, PaymentApplied, SaleResult
+from wallet.facts import Arrival, PaymentApplied, SaleResult, SightingFact
 
 AUDIT_EVERY: Final = 400
 
@@ -109,7 +109,8 @@ class Checks:
         name = f"sighting {fact.sighting_id} ({body['reading']} of {body['plate']}, read {fact.text})"
         if match.outcome != "auto":
             stay = self.plan.stays[done.step.visit or 0]
-            if done.step.visit is not None and stay.calm and stay.plate in self.bound and stay.is_customer:
+            known = done.step.visit is not None and stay.is_customer and stay.plate in self.bound
+            if known and stay.calm and not self._was_off_colour(stay.plate):
                 why = ", ".join(reason.code for reason in match.reasons)
                 raise Violation("sure_customer_is_automatic", f"{name} went to {match.outcome}: {why}")
             return
@@ -119,10 +120,27 @@ class Checks:
             raise Violation("colour_must_agree", f"{name} looks {fact.colour}")
         if not arrival.repeated and self.bound.get(match.plate) != match.account_id:
             raise Violation("unbound_plate_never_pays", f"{name} was given to {match.account_id}")
+        if match.plate in TWINS and not arrival.repeated and not self._is_proved(fact, match.account_id):
+            raise Violation("twin_needs_a_second_proof", f"{name} at {fact.camera} alone")
         rules = self.world.rules
         loss = (match.amount_fen + rules.dispute_cost_fen) * match.wrong_ppm
-        if loss > rules.review_cost_fen * 1_000_000 or fact.wrong_ppm > rules.auto_ceiling_ppm:
+        if loss > rules.asking_cost_fen * 1_000_000 or fact.wrong_ppm > rules.auto_ceiling_ppm:
             raise Violation("unsure_is_not_automatic", f"{name} with {match.wrong_ppm} ppm")
+
+    def _was_off_colour(self, plate: str) -> bool:
+        """Whether the plate was seen in another colour than its own: it may be stopped as a clone."""
+        return any(
+            fact.text == plate and fact.colour != CUSTOMERS[plate][1] for fact in self.world.facts.values()
+        )
+
+    def _is_proved(self, fact: SightingFact, account: str | None) -> bool:
+        """Whether no twin of another account is bound now, or another camera of the station said the same."""
+        owners = {self.bound.get(plate) for plate in TWINS} - {None, account}
+        return not owners or any(
+            other.station == fact.station and other.camera != fact.camera and other.text == fact.text
+            for name, other in self.world.facts.items()
+            if ("sighting", name) in self.world.delivered
+        )
 
     def _sale(self, done: Done, result: SaleResult) -> None:
         if result.captured_fen > done.step.body["amount_fen"]:
@@ -238,5 +256,6 @@ class Checks:
         if state not in ("captured", "void", "review"):
             raise Violation("every_sale_ends", f"sale {name} is {state}")
         expected = stay.calm and stay.is_customer and stay.plate in ALONE and CUSTOMERS[stay.plate][0] != POOR
+        expected = expected and not self._was_off_colour(stay.plate)
         if expected and stay.number not in self.world.touched and stay.amount_fen and state != "captured":
             raise Violation("prompt_sale_is_captured", f"sale {name} of {stay.plate} is {state}")

@@ -35,13 +35,15 @@ CUSTOMERS: Final[dict[str, tuple[int, str]]] = {
 POOR: Final = 7
 # Plates without a registered neighbour: what is read of them surely is decided at once.
 ALONE: Final = ("粤B54321", "粤BD31313", "粤BK7711", "粤B77F31")
+# The one is taken for the other by anybody: D and 0.
+TWINS: Final = ("粤B8D808", "粤B80808")
 CHANGING_HANDS: Final = ("粤B12346", "粤B8D808")
 STRANGERS: Final[tuple[tuple[str, str], ...]] = (
     ("粤B12348", "blue"),
     ("京A99999", "blue"),
     ("粤B77F37", "blue"),
-    ("粤B54321", "yellow"),
-    ("粤BK7711", "blue"),
+    ("粤B12345", "yellow"),
+    ("皖B12345", "yellow"),
     ("粤BD31313", "yellow"),
 )
 

@@ -13,17 +13,20 @@ from typing import Any, Final
 
 from sqlalchemy import event
 
-from api.autopay import weigh
 from api.simulation.forecourt_plan import PRICE_FEN, Plan, Stay, Step
-from api.simulation.judge import PRIOR_CUSTOMER_PPM
+from api.weighing import to_traffic, weigh
+from vision.confusion import measured_confusion, measured_lookalikes
 from wallet.errors import KeyReused, PlateAlreadyBound, SightingUnknown, VehicleUnknown, WalletError
-from wallet.facts import Arrival, ChannelPayment, Sale, SaleResult, SightingFact, Vehicle
+from wallet.facts import Arrival, ChannelPayment, Posterior, Sale, SaleResult, SightingFact, Vehicle
+from wallet.money import MILLION
 from wallet.rules import Rules
 from wallet.service import Wallet, open_wallet
 
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 # Plates were bound long before anything happens.
 BOUND_BEFORE: Final = timedelta(days=60)
+# How many of all cars are customers, before any were counted.
+CUSTOMERS_PPM: Final = 500_000
 # A step that asks for more never ends.
 MOST_STATEMENTS: Final = 20_000
 SURE, UNSURE, NEAR = 999_850, 930_000, 640_000
@@ -79,7 +82,8 @@ class World:
         self.wallet = self._open()
 
     def _open(self) -> Wallet:
-        wallet = open_wallet(f"sqlite:///{self._database}", self.rules, new_id=self._new_id)
+        alike = measured_lookalikes()
+        wallet = open_wallet(f"sqlite:///{self._database}", self.rules, new_id=self._new_id, alike=alike)
         event.listen(wallet.engine, "before_cursor_execute", self._statement)
         return wallet
 
@@ -165,8 +169,15 @@ class World:
         fact = sighting_of(step)
         self.facts[fact.sighting_id] = fact
         self.true_plate[fact.sighting_id] = step.body["plate"]
-        candidates = self.wallet.candidates(fact.positions) if fact.text is not None else []
-        return self.wallet.arrive(fact, weigh(fact.positions, candidates, PRIOR_CUSTOMER_PPM), now)
+        return self.wallet.arrive(fact, self._posterior(fact, now), now)
+
+    def _posterior(self, fact: SightingFact, now: datetime) -> Posterior:
+        """As the service weighs a sighting."""
+        if fact.text is None:
+            return Posterior((), MILLION)
+        candidates = self.wallet.habits.candidates(fact.positions, fact.station, now)
+        traffic = to_traffic(self.wallet.habits.traffic(fact.station), CUSTOMERS_PPM)
+        return weigh(fact.positions, fact.colour, candidates, traffic, measured_confusion())
 
     def _departure(self, step: Step, now: datetime) -> Any:
         return self.wallet.depart(step.body["sighting_id"], at(step.body["left_s"]), now)
