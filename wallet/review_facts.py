@@ -23,6 +23,9 @@ ALLOWED: Mapping[str, tuple[Action, ...]] = {
     "amount_above_hold": ("reject", "reverse"),
     "payment_refused": ("reject",),
     "wrong_debit": ("reject", "reverse"),
+    "outside_limits": ("reject", "reverse"),
+    "not_me": ("reject", "reverse"),
+    "clone_suspected": ("reject", "reverse"),
 }
 OTHERS_ALLOWED: tuple[Action, ...] = ("reject", "reverse")
 # Items about one sale that no money was taken for yet.
