@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from wallet import corrections, sales, visits
+from wallet import corrections, sales, terms, visits
 from wallet.command_facts import Rejected
 from wallet.decide import Likely
 from wallet.facts import Match, Review, Sale, SightingFact, Vehicle
+from wallet.limits import Within
 from wallet.money import MILLION
 from wallet.objections import Case, objections_to
 from wallet.once import Command
@@ -194,6 +195,13 @@ def sightings_of_sale(
 def _settle(desk: Desk, sale: Sale, sighting: SightingFact, vehicle: Vehicle) -> Done | Rejected:
     """Takes the sale from the vehicle's wallet within what it has, by a visit, a hold and a capture."""
     connection, command = desk.connection, desk.command
+    known = forecourt.recent_visits(connection, vehicle.id, sale.station)
+    standing = [visit.id for visit in known if visit.state == "open"]
+    within = terms.judged_for(connection, sale, vehicle, standing, desk.rules)
+    if not isinstance(within, Within):
+        return Rejected(within.why.code, within.why.text)
+    if within.most_fen is not None and within.most_fen <= 0:
+        return Rejected(within.reasons[0].code, within.reasons[0].text)
     visit = visits.take_in(
         connection,
         sighting,
@@ -206,7 +214,7 @@ def _settle(desk: Desk, sale: Sale, sighting: SightingFact, vehicle: Vehicle) ->
     )
     if isinstance(visit, Rejected):
         return visit
-    result = sales.settle(connection, sale, visit, command.new_id, command.now)
+    result = sales.settle(connection, sale, visit, command.new_id, command.now, within)
     return Done(
         "sale_settled",
         vehicle.plate,

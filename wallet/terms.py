@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from wallet.decide import Wanted
-from wallet.facts import Reason, Sale, Visit
+from wallet.facts import Reason, Sale, Vehicle, Visit
 from wallet.limit_facts import LimitsRow, StationTariff, Used
 from wallet.limits import Judgement, Terms, Within, judge, most_of, terms_of
 from wallet.local_time import day_of
@@ -93,13 +93,31 @@ def judged(connection: Connection, sale: Sale, visit: Visit, rules: Rules) -> Ju
     is_within_hold = visit.state == "open" and sale.amount_fen <= visit.hold_fen
     if not isinstance(judgement, Within) or not found or is_within_hold:
         return judgement
-    most_fen = most_of(found, _used(connection, found, visit.opened_at, [visit.id]))
+    return _within_day(sale, judgement, most_of(found, _used(connection, found, visit.opened_at, [visit.id])))
+
+
+def _within_day(sale: Sale, judgement: Within, most_fen: int | None) -> Within:
     if most_fen is None or most_fen >= sale.amount_fen:
         return judgement
     amount, most = format_yuan(sale.amount_fen), format_yuan(max(0, most_fen))
     why = Reason("amount_above_limit", f"Sold for {amount} yuan; the limits leave {most}.")
     least_fen = most_fen if judgement.most_fen is None else min(most_fen, judgement.most_fen)
     return Within(max(0, least_fen), (*judgement.reasons, why))
+
+
+def judged_for(
+    connection: Connection, sale: Sale, vehicle: Vehicle, without: Sequence[str], rules: Rules
+) -> Judgement:
+    """What of a sale may be taken from a vehicle that a person names for it. The wallet is locked.
+
+    without: ids of visits whose holds do not count, because this sale would end them.
+    """
+    found = rows.newest(connection, vehicle.id, vehicle.account_id)
+    price_fen = rows.price_at(connection, sale.station, sale.grade, sale.started_at)
+    judgement = judge(sale, found, price_fen, rules)
+    if not isinstance(judgement, Within) or not found:
+        return judgement
+    return _within_day(sale, judgement, most_of(found, _used(connection, found, sale.started_at, without)))
 
 
 def entry_sale(visit: Visit, tariff: StationTariff) -> Sale:

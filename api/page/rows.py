@@ -33,6 +33,21 @@ REASONS = {
     "look_alike": "存在相似车牌",
     "unsure_reading": "识别把握不足",
     "insufficient_balance": "余额不足",
+    "corrected_before": "该读数曾被更正",
+    "twin_needs_proof": "有登记的相似车牌",
+    "wrong_debit": "扣款有误",
+    "plate_too_new": "新绑定车牌",
+    "frozen": "车牌已冻结",
+    "clone_marked": "疑似套牌，已停用",
+    "impossible_travel": "两地同牌",
+    "station_not_allowed": "油站不在限额内",
+    "outside_hours": "时段不在限额内",
+    "grade_not_allowed": "油品不在限额内",
+    "not_me": "车主否认",
+    "sale_without_visit": "无车加油",
+    "another_car_at_pump": "中途换车",
+    "cars_at_one_pump": "两车同枪",
+    "amount_above_hold": "超出余额",
 }
 
 

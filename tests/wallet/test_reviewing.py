@@ -9,6 +9,7 @@ import pytest
 
 from wallet.command_facts import Rejected, Reviewed
 from wallet.errors import InvalidFact, KeyReused, ReviewUnknown, VisitUnknown
+from wallet.limit_facts import Limits
 from wallet.review_facts import Given
 from wallet.rules import Rules
 from wallet.service import open_wallet
@@ -459,3 +460,27 @@ def test_a_person_who_looked_tells_registered_look_alikes_apart(database_url, en
     done = answer(_only(forecourt.wallet).id, "confirm")
     assert (done.ended_as, done.account_id) == ("visit_opened", account)
     assert forecourt.wallet.balance(twin).held_fen == 0
+
+
+def test_a_limit_of_the_customer_holds_for_people_too(wallet, forecourt, answer):
+    account = forecourt.customer(PLATE)
+    by = {"actor": "li", "now": forecourt.at(0)}
+    wallet.limits.set_limits(account, PLATE, Limits(grades=("95",)), key="l1", **by)
+    item = _doubtful(forecourt)
+    forecourt.sell(9_000)
+    wallet.sweep(forecourt.at(800))
+    assert answer(item.id, "confirm", seconds=900).code == "grade_not_allowed"
+    assert (forecourt.total_fen(account), wallet.balance(account).held_fen) == (100_000, 0)
+    wallet.limits.set_limits(account, PLATE, Limits(amount_per_fill_fen=4_000), key="l2", **by)
+    done = answer(item.id, "confirm", seconds=901)
+    assert (done.ended_as, done.moved_fen) == ("sale_settled", 4_000)
+    assert [one.kind for one in wallet.reviews(state="open")] == ["outside_limits"]
+
+
+def test_a_frozen_plate_gets_no_hold_from_a_person_either(wallet, forecourt, answer):
+    account = forecourt.customer(PLATE)
+    item = _doubtful(forecourt)
+    wallet.limits.freeze(PLATE, "stolen", key="f", actor="li", now=forecourt.at(20))
+    assert answer(item.id, "confirm").code == "frozen"
+    assert wallet.balance(account).held_fen == 0
+    assert answer(item.id, "reject").ended_as == "rejected"
