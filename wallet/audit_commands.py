@@ -14,22 +14,42 @@ COMMANDS: tuple[Proof, ...] = (
         "charge_is_transferred",
         "I2",
         "SELECT COUNT(*) FROM charges WHERE @wallet(account_id)",
+        # Where one part paid, the row is the transfer, and both parts are what it says.
         """
         SELECT 'charge ' || c.id || ' is ' || CAST(c.bonus_fen AS TEXT) || ' + '
             || CAST(c.principal_fen AS TEXT) || ' fen; its transfers move '
             || CAST(COALESCE(m.bonus_fen, 0) AS TEXT) || ' + ' || CAST(COALESCE(m.principal_fen, 0) AS TEXT)
         FROM charges c
-        LEFT JOIN (SELECT t.charge_id, @parts FROM transfers t
+        LEFT JOIN (SELECT t.charge_id, @parts FROM ledger_transfers t
                    WHERE t.kind = 'charge' AND @wallet(t.account_id) GROUP BY t.charge_id) m
             ON m.charge_id = c.id
         WHERE @wallet(c.account_id) AND (c.bonus_fen <> COALESCE(m.bonus_fen, 0)
             OR c.principal_fen <> COALESCE(m.principal_fen, 0)
-            OR c.amount_fen <> COALESCE(m.bonus_fen, 0) + COALESCE(m.principal_fen, 0))
+            OR COALESCE(m.bonus_fen, 0) + COALESCE(m.principal_fen, 0)
+                <> CASE WHEN c.code IS NULL THEN c.amount_fen ELSE 0 END)
         UNION ALL
         SELECT 'transfer ' || t.id || ' (' || t.name || ') belongs to no charge' FROM transfers t
         LEFT JOIN charges c ON c.id = t.charge_id AND c.account_id = t.account_id AND c.station = t.station
-            AND c.charged_at = t.recorded_at AND t.to_account = 'revenue:' || c.station
+            AND c.charged_at = t.recorded_at AND t.to_account = 'revenue:' || c.station AND c.part IS NULL
         WHERE t.kind = 'charge' AND c.id IS NULL AND @fresh(t.id)
+        """,
+    ),
+    Proof(
+        "charge_is_answered_once",
+        "I5",
+        "SELECT COUNT(*) FROM charges WHERE @wallet(account_id)",
+        """
+        SELECT 'charge ' || c.id || ' (' || COALESCE(c.idempotency_key, 'of no name')
+            || ') is answered in words that do not fit, or twice'
+        FROM charges c
+        LEFT JOIN commands o ON o.scope = 'charge' AND o.idempotency_key = c.idempotency_key
+        WHERE @wallet(c.account_id) AND (o.id IS NOT NULL
+            OR (c.idempotency_key IS NULL AND (c.part IS NOT NULL OR c.code IS NOT NULL))
+            OR (c.idempotency_key IS NULL) <> (c.body_hash IS NULL)
+            OR (c.idempotency_key IS NULL) <> (c.actor IS NULL)
+            OR (c.code IS NULL) <> (c.said IS NULL)
+            OR (c.idempotency_key IS NOT NULL AND (c.code IS NULL) <> (c.wallet_after_fen IS NOT NULL)))
+        ORDER BY c.id
         """,
     ),
     Proof(
@@ -42,7 +62,7 @@ COMMANDS: tuple[Proof, ...] = (
             || CAST(r.debited_fen AS TEXT) || ': that does not fit what was taken and given back'
         FROM refunds r
         LEFT JOIN captures c ON c.visit_id = r.visit_id
-        LEFT JOIN charges g ON g.id = r.charge_id
+        LEFT JOIN charges g ON g.id = r.charge_id AND g.code IS NULL
         LEFT JOIN (SELECT t.refund_id, @parts FROM transfers t
                    WHERE t.refund_id IS NOT NULL AND @wallet(t.account_id) GROUP BY t.refund_id) m
             ON m.refund_id = r.id
@@ -68,7 +88,7 @@ COMMANDS: tuple[Proof, ...] = (
         """
         SELECT 'transfer ' || t.id || ' (' || t.name || ') does not take back '
             || COALESCE(t.reverses_id, '-')
-        FROM transfers t LEFT JOIN transfers o ON o.id = t.reverses_id
+        FROM transfers t LEFT JOIN ledger_transfers o ON o.id = t.reverses_id
         WHERE (t.kind = 'reversal' OR t.reverses_id IS NOT NULL) AND @fresh(t.id) AND (
             o.id IS NULL OR o.from_account <> t.to_account OR o.to_account <> t.from_account
             OR o.account_id <> t.account_id OR t.amount_fen > o.amount_fen
@@ -135,7 +155,7 @@ COMMANDS: tuple[Proof, ...] = (
         "SELECT COUNT(*) FROM commands WHERE outcome = 'done' AND scope IN ('charge', 'refund', 'bonus')",
         """
         SELECT 'charge ' || id || ' was never commanded' FROM (
-            SELECT id FROM charges EXCEPT
+            SELECT id FROM charges WHERE idempotency_key IS NULL EXCEPT
             SELECT answer ->> 'charge_id' FROM commands WHERE scope = 'charge' AND outcome = 'done'
         ) AS charge_left
         UNION ALL

@@ -35,11 +35,11 @@ LEDGER: tuple[Proof, ...] = (
     Proof(
         "transfer_touches_the_wallet_it_names",
         "I2",
-        "SELECT COUNT(*) FROM transfers t WHERE t.account_id IS NOT NULL AND @wallet(t.account_id)",
+        "SELECT COUNT(*) FROM ledger_transfers t WHERE t.account_id IS NOT NULL AND @wallet(t.account_id)",
         """
         SELECT 'transfer ' || t.id || ' (' || t.name || ') moves ' || t.from_account || ' to '
             || t.to_account || ', not wallet ' || COALESCE(t.account_id, 'of nobody')
-        FROM transfers t
+        FROM ledger_transfers t
         WHERE (t.account_id IS NULL OR @wallet(t.account_id)) AND @fresh(t.id) AND
             CASE WHEN t.from_account LIKE 'wallet:%' THEN 1 ELSE 0 END
             + CASE WHEN t.to_account LIKE 'wallet:%' THEN 1 ELSE 0 END
@@ -52,14 +52,14 @@ LEDGER: tuple[Proof, ...] = (
     Proof(
         "transfers_have_no_gap",
         "I2",
-        "SELECT COUNT(*) FROM transfers WHERE account_id IS NOT NULL AND @wallet(account_id)",
+        "SELECT COUNT(*) FROM ledger_transfers WHERE account_id IS NOT NULL AND @wallet(account_id)",
         """
         SELECT 'wallet ' || account_id || ': transfer number ' || CAST(place AS TEXT) || ' is missing'
         FROM (@running) r WHERE wallet_version <> place
         UNION ALL
         SELECT 'wallet ' || w.account_id || ' counts ' || CAST(w.version AS TEXT) || ' transfers and has '
             || CAST(COUNT(t.id) AS TEXT)
-        FROM wallets w LEFT JOIN transfers t ON t.account_id = w.account_id
+        FROM wallets w LEFT JOIN ledger_transfers t ON t.account_id = w.account_id
         WHERE @wallet(w.account_id)
         GROUP BY w.account_id, w.version HAVING COUNT(t.id) <> w.version
         """,
@@ -67,12 +67,29 @@ LEDGER: tuple[Proof, ...] = (
     Proof(
         "running_balance_adds_up",
         "I2",
-        "SELECT COUNT(*) FROM transfers WHERE account_id IS NOT NULL AND @wallet(account_id)",
+        "SELECT COUNT(*) FROM ledger_transfers WHERE account_id IS NOT NULL AND @wallet(account_id)",
         """
         SELECT 'transfer ' || id || ' (' || name || ') leaves ' || CAST(wallet_after_fen AS TEXT)
             || ' fen; the transfers up to it make ' || CAST(computed_fen AS TEXT)
         FROM (@running) r WHERE wallet_after_fen <> computed_fen
         ORDER BY account_id, wallet_version
+        """,
+    ),
+    Proof(
+        "transfer_is_between_known_accounts",
+        "I2",
+        "SELECT COUNT(*) FROM ledger_transfers t WHERE @fresh(t.id)",
+        """
+        SELECT 'transfer ' || t.id || ' (' || t.name || ') is between ' || t.from_account || ' and '
+            || t.to_account || ': one of them, or wallet ' || COALESCE(t.account_id, 'of nobody')
+            || ', is not there'
+        FROM ledger_transfers t
+        LEFT JOIN ledger_accounts f ON f.id = t.from_account
+        LEFT JOIN ledger_accounts i ON i.id = t.to_account
+        LEFT JOIN wallets w ON w.account_id = t.account_id
+        WHERE @fresh(t.id)
+            AND (f.id IS NULL OR i.id IS NULL OR (t.account_id IS NOT NULL AND w.account_id IS NULL))
+        ORDER BY t.id
         """,
     ),
     Proof(

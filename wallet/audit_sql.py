@@ -39,7 +39,7 @@ _SIDES = """
                  WHEN from_account LIKE '%:principal' THEN -amount_fen ELSE 0 END) AS principal_fen,
         SUM(CASE WHEN to_account LIKE '%:bonus' THEN amount_fen
                  WHEN from_account LIKE '%:bonus' THEN -amount_fen ELSE 0 END) AS bonus_fen
-    FROM transfers WHERE account_id IS NOT NULL AND @wallet(account_id) GROUP BY account_id
+    FROM ledger_transfers WHERE account_id IS NOT NULL AND @wallet(account_id) GROUP BY account_id
 """
 
 # The total of a wallet after each of its transfers, from the transfers alone.
@@ -48,7 +48,7 @@ _RUNNING = """
            SUM(CASE WHEN to_account LIKE 'wallet:%' THEN amount_fen ELSE -amount_fen END)
                OVER (PARTITION BY account_id ORDER BY wallet_version) AS computed_fen,
            ROW_NUMBER() OVER (PARTITION BY account_id ORDER BY wallet_version) AS place
-    FROM transfers WHERE account_id IS NOT NULL AND @wallet(account_id)
+    FROM ledger_transfers WHERE account_id IS NOT NULL AND @wallet(account_id)
 """
 
 # How much of each part of a wallet some transfers moved.

@@ -55,6 +55,13 @@ class Together(ABC):
     def __call__(self, connection: Any) -> Any:
         """This one alone: what it returns or raises."""
 
+    def shortly(self, way: Any, others: Sequence[Any]) -> Sequence[Outcome | None]:  # noqa: ARG002
+        """These, this one among them, by a short way of the database; None for each that it left undone.
+
+        What has an outcome is on disk, whatever becomes of the others.
+        """
+        return [None] * len(others)
+
     @abstractmethod
     def together(self, connection: Any, others: Sequence[Any]) -> Sequence[Outcome]:
         """All of these, this one among them; any error means that nothing of it counts."""

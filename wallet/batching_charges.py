@@ -24,7 +24,10 @@ SCOPE = "charge"
 
 @dataclass(frozen=True, slots=True)
 class ChargeCommand:
-    """A direct charge that was checked, with every id it may need. transfer_ids: one for each part."""
+    """A direct charge that was checked, with every id it may need.
+
+    transfer_ids: one for each part, used where both pay; else the charge is its own transfer.
+    """
 
     key: str
     body_hash: str
@@ -34,7 +37,6 @@ class ChargeCommand:
     purpose: str
     actor: str
     now: datetime
-    command_id: str
     charge_id: str
     transfer_ids: tuple[str, str]
 
@@ -82,7 +84,6 @@ def checked(command: Command, account_id: str, station: str, amount_fen: int, pu
         purpose=purpose,
         actor=command.actor,
         now=command.now,
-        command_id=new_id(),
         charge_id=new_id(),
         transfer_ids=(new_id(), new_id()),
     )

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, MetaData, Table, event
 
 from wallet import erasing
+from wallet.charge_functions import FUNCTIONS
 from wallet.tables import metadata
 
 FACTS = (
@@ -156,13 +157,68 @@ GUARDS: tuple[Guard, ...] = (
     ),
 )
 
+# A charge that one part of the wallet paid for is its own transfer.
+TRANSFERS_VIEW = (
+    "CREATE VIEW ledger_transfers AS"
+    " SELECT id, name, kind, from_account, to_account, amount_fen, account_id, wallet_version,"
+    " wallet_after_fen, visit_id, station, sale_id, recharge_order_id, recorded_at, charge_id, refund_id,"
+    " adjustment_id,"
+    " reverses_id FROM transfers"
+    " UNION ALL"
+    " SELECT id, 'charge:' || id || ':' || part, 'charge', 'wallet:' || account_id || ':' || part,"
+    " 'revenue:' || station, amount_fen, account_id, wallet_version, wallet_after_fen,"
+    " NULL, station, NULL, NULL, charged_at, id, NULL, NULL,"
+    " NULL FROM charges WHERE part IS NOT NULL"
+)
+
 ENTRIES_VIEW = (
     "CREATE VIEW entries AS"
     " SELECT id AS transfer_id, from_account AS ledger_account, -amount_fen AS amount_fen, "
-    "recorded_at FROM transfers"
+    "recorded_at FROM ledger_transfers"
     " UNION ALL"
     " SELECT id AS transfer_id, to_account AS ledger_account, amount_fen AS amount_fen, "
-    "recorded_at FROM transfers"
+    "recorded_at FROM ledger_transfers"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """One refusal of a new row, unless this holds (SQL over NEW). when: of which rows it is asked."""
+
+    name: str
+    table: str
+    when: str | None
+    unless: str
+    says: str
+
+
+NEW_ROWS = (
+    NewRow(
+        "charges_hold_together",
+        "charges",
+        None,
+        "NEW.amount_fen > 0 AND NEW.bonus_fen >= 0 AND NEW.principal_fen >= 0"
+        " AND NEW.bonus_fen + NEW.principal_fen = CASE WHEN NEW.code IS NULL THEN NEW.amount_fen ELSE 0 END"
+        " AND (NEW.part IS NULL) = (NEW.wallet_version IS NULL)"
+        " AND CASE NEW.part WHEN 'principal' THEN NEW.principal_fen = NEW.amount_fen"
+        " WHEN 'bonus' THEN NEW.bonus_fen = NEW.amount_fen ELSE NEW.part IS NULL END",
+        "parts_make_the_whole",
+    ),
+    NewRow(
+        "transfers_reverse_what_is_there",
+        "transfers",
+        "NEW.reverses_id IS NOT NULL",
+        "EXISTS (SELECT 1 FROM ledger_transfers WHERE id = NEW.reverses_id)",
+        "what it reverses is not there",
+    ),
+    # The version before wrote charges so: during an upgrade the two must not answer one name twice.
+    NewRow(
+        "commands_charge_answered_once",
+        "commands",
+        "NEW.scope = 'charge'",
+        "NOT EXISTS (SELECT 1 FROM charges WHERE idempotency_key = NEW.idempotency_key)",
+        "idempotency_key: this charge was answered before",
+    ),
 )
 
 _REFUSE_FUNCTION = (
@@ -173,18 +229,20 @@ _REFUSE_FUNCTION = (
 
 
 def creating(dialect: str) -> list[str]:
-    """The statements that make the guards and the view in this dialect, in order."""
+    """The statements that make the guards, the views and the functions in this dialect, in order."""
+    views = [TRANSFERS_VIEW, ENTRIES_VIEW]
     if dialect == "sqlite":
         recorded = [erasing.sqlite_recorded(table) for table in erasing.TABLES]
-        return [_sqlite_trigger(guard) for guard in GUARDS] + recorded + [ENTRIES_VIEW]
+        return [*map(_sqlite_trigger, GUARDS), *recorded, *map(_sqlite_new_row, NEW_ROWS), *views]
     truncate = [
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}"
         " FOR EACH STATEMENT EXECUTE FUNCTION platepay_refuse('rows are never deleted')"
         for table in FACTS + KEPT
     ]
     recorded = [erasing.RECORDED_FUNCTION, *(erasing.postgresql_recorded(table) for table in erasing.TABLES)]
-    guards = [_REFUSE_FUNCTION, *(_postgresql_trigger(guard) for guard in GUARDS)]
-    return [*guards, *recorded, *truncate, ENTRIES_VIEW]
+    new_rows = [statement for guard in NEW_ROWS for statement in _postgresql_new_row(guard)]
+    made = [_REFUSE_FUNCTION, *map(_postgresql_trigger, GUARDS), *recorded, *truncate, *new_rows]
+    return [*made, *views, *FUNCTIONS]
 
 
 # What the service itself clears away: keys of plates that were unbound, and what has expired.
@@ -211,7 +269,7 @@ def granting(role: str) -> list[str]:
             if table in FACTS
         ),
         f"GRANT DELETE ON {', '.join(CLEARED)} TO {role}",
-        f"GRANT SELECT ON entries, alembic_version TO {role}",
+        f"GRANT SELECT ON ledger_transfers, entries, alembic_version TO {role}",
     ]
 
 
@@ -229,6 +287,27 @@ def _postgresql_trigger(guard: Guard) -> str:
         f"CREATE TRIGGER {guard.name} BEFORE {guard.event} ON {guard.table} FOR EACH ROW{condition}"
         f" EXECUTE FUNCTION platepay_refuse('{guard.says}')"
     )
+
+
+def _sqlite_new_row(guard: NewRow) -> str:
+    return (
+        f"CREATE TRIGGER {guard.name} BEFORE INSERT ON {guard.table} FOR EACH ROW"
+        f" WHEN {guard.when or '1 = 1'} AND NOT ({guard.unless})"
+        f" BEGIN SELECT RAISE(ABORT, '{guard.table}: {guard.says}'); END"
+    )
+
+
+def _postgresql_new_row(guard: NewRow) -> list[str]:
+    """A function that looks, since a trigger's own condition cannot; not called for other rows."""
+    return [
+        f"CREATE FUNCTION platepay_{guard.name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        f"BEGIN IF ({guard.unless}) THEN RETURN NEW; END IF; "
+        "RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', "
+        f"MESSAGE = '{guard.table}: {guard.says}'; END $$",
+        f"CREATE TRIGGER {guard.name} BEFORE INSERT ON {guard.table} FOR EACH ROW"
+        + (f" WHEN ({guard.when})" if guard.when else "")
+        + f" EXECUTE FUNCTION platepay_{guard.name}()",
+    ]
 
 
 @event.listens_for(metadata, "after_create")

@@ -51,7 +51,7 @@ def reverse_debit(connection: Connection, command: Command, taken: Debit, reason
     left_fen = taken.amount_fen - before.refunded_fen
     if left_fen == 0:
         return Rejected("nothing_left", "All of it was refunded before.")
-    sides = balances.transfers_named(connection, taken.name)
+    sides = debits.transfers_of(connection, taken)
     refunded, ids = pay_back(connection, command, taken, before, left_fen, reason, "reversal", sides)
     moved = [part for part, fen in _moved(refunded.bonus_fen, refunded.principal_fen) if fen]
     return _tell(

@@ -133,13 +133,13 @@ def damage(database_url: str, customers: list[Customer], tally: Tally, rich_fen:
 
 def _names(wallet: Wallet) -> list[str]:
     """The name of every command that took money, as often as it did."""
-    keys = "SELECT idempotency_key FROM commands WHERE scope = 'charge' AND outcome = 'done'"
+    keys = "SELECT idempotency_key FROM charges WHERE code IS NULL AND idempotency_key IS NOT NULL"
 
     def query(connection: Connection) -> list[str]:
         named = list(connection.execute(text(keys)).scalars())
-        charges = int(connection.execute(text("SELECT COUNT(*) FROM charges")).scalar_one())
+        done = int(connection.execute(text("SELECT COUNT(*) FROM charges WHERE code IS NULL")).scalar_one())
         sales = connection.execute(text("SELECT sale_id FROM captures")).scalars()
         # A charge without its command would be one nobody asked for.
-        return [*named, *["a charge without a command"] * (charges - len(named)), *sales]
+        return [*named, *["a charge without a command"] * (done - len(named)), *sales]
 
     return wallet.store.read(query, snapshot=True)

@@ -38,6 +38,8 @@ def _commands(forecourt):
         return {"key": f"k{next(numbers)}", "actor": actor, "now": forecourt.at(9_500)}
 
     commands.void(visit.id, "asked", **by())
+    # One part pays for the first charge, which is its own transfer, and both for the second.
+    commands.charge(account_id, "demo", 1_200, "car wash", **by())
     granted = commands.give_bonus(account_id, 3_000, "spring", **by())
     charged = commands.charge(account_id, "demo", 5_000, "car wash", **by())
     commands.refund(1_000, "too much", charge_id=charged.charge_id, **by())
@@ -45,7 +47,7 @@ def _commands(forecourt):
     commands.reverse(again.transfer_id, "not his", **by())
     proposed = commands.propose_adjustment(account_id, "principal", -250, "counted", **by())
     commands.decide_adjustment(proposed.adjustment_id, approve=True, **by("li"))
-    assert granted.balance_fen == 53_000
+    assert granted.balance_fen == 51_800
 
 
 # What somebody with the database's password might do, and the proofs that must notice; the last
@@ -132,6 +134,11 @@ EDITS = [
         "charge ",
     ),
     ("UPDATE charges SET station = 'other'", {"charge_is_transferred"}, "belongs to no charge"),
+    (
+        "UPDATE charges SET station = 'other' WHERE part IS NOT NULL",
+        {"transfer_is_between_known_accounts"},
+        "revenue:other",
+    ),
     ("UPDATE refunds SET refunded_fen = refunded_fen + 1", {"refunds_add_up"}, "refund "),
     ("UPDATE refunds SET debited_fen = debited_fen + 1", {"refunds_add_up"}, "refund "),
     (
@@ -152,7 +159,29 @@ EDITS = [
     ),
     ("UPDATE adjustments SET change_fen = -251", {"adjustment_has_two_people"}, "adjustment "),
     ("DELETE FROM adjustment_decisions", {"adjustment_has_two_people", "answer_has_its_rows"}, "is open"),
-    ("DELETE FROM charges", {"answer_has_its_rows"}, "was answered as done"),
+    ("DELETE FROM charges", {"transfers_have_no_gap", "balance_is_fold_of_transfers"}, "is missing"),
+    ("UPDATE charges SET actor = NULL WHERE part IS NOT NULL", {"charge_is_answered_once"}, "do not fit"),
+    (
+        "UPDATE charges SET code = 'x', said = 'y' WHERE part IS NOT NULL",
+        {"charge_is_transferred"},
+        "its transfers move",
+    ),
+    ("UPDATE charges SET part = NULL", {"charge_is_transferred", "transfers_have_no_gap"}, "charge "),
+    (
+        "UPDATE charges SET account_id = 'x' WHERE part IS NOT NULL",
+        {"transfer_is_between_known_accounts"},
+        "wallet x",
+    ),
+    (
+        "UPDATE charges SET wallet_version = 99 WHERE part IS NOT NULL",
+        {"transfers_have_no_gap"},
+        "is missing",
+    ),
+    (
+        "UPDATE charges SET wallet_after_fen = wallet_after_fen - 1",
+        {"running_balance_adds_up"},
+        "the transfers up to it make",
+    ),
     (
         "DELETE FROM commands WHERE scope = 'bonus'",
         {"money_moved_by_hand_was_commanded"},
@@ -212,8 +241,9 @@ def test_the_audit_counts_what_it_looked_at(wallet, day):
     assert counts["sighting_has_its_match"] == 4
     assert counts["one_hold_per_visit"] == 4
     assert counts["one_capture_per_sale_and_visit"] == 2
-    assert counts["running_balance_adds_up"] == 13
-    assert counts["answer_has_its_rows"] == 8
+    assert counts["running_balance_adds_up"] == 14
+    assert counts["answer_has_its_rows"] == 7
+    assert counts["charge_is_answered_once"] == 2
     assert wallet.audit().ok
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from wallet.batching import Done, Failed
 from wallet.batching_charges import Answered, checked, decide_charges
@@ -134,6 +135,8 @@ def test_where_a_batch_fails_each_charge_is_tried_alone(forecourt, wallet, monke
         return charge_all(connection, commands)
 
     monkeypatch.setattr("wallet.store.batching_charges.charge_all", fails_together)
+    # The short way of PostgreSQL leaves them all: what it leaves is done so.
+    monkeypatch.setattr("wallet.store.batching_charges.charge_many", lambda _, many: [None] * len(many))
     # The row is locked by somebody else, so that the charges behind the first one queue.
     started, go = threading.Event(), threading.Event()
 
@@ -182,3 +185,180 @@ def test_deciding_changes_nothing_it_was_given():
     assert decided.wallets["a"].principal_fen == 40
     assert [type(answer) for answer in decided.answers] == [Charged, Rejected]
     assert isinstance(Failed(ValueError()).error, ValueError)
+
+
+# One row for all of it --------------------------------------------------------------------------------------
+
+
+def rows(wallet, query):
+    with wallet.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_a_charge_that_one_part_paid_is_one_row_and_stands_in_the_statement(forecourt, wallet):
+    account_id = forecourt.customer("粤B12345", 1_000)
+    before = rows(wallet, "SELECT COUNT(*) FROM transfers")
+    for do, amount_fen in ((wallet.store.write, 300), (wallet.store.alone, 200)):
+        answer = do(ChargeTogether(charge(account_id, amount_fen, f"charge-{amount_fen}")))
+        line = wallet.statement(account_id)[0]
+        assert (line.id, line.balance_after_fen) == (answer.charge_id, answer.balance_fen)
+        assert line.amount_fen == -answer.amount_fen
+    assert rows(wallet, "SELECT COUNT(*) FROM transfers") == before
+    assert rows(wallet, "SELECT COUNT(*) FROM commands WHERE scope = 'charge'") == [(0,)]
+    assert wallet.audit().ok
+
+
+def test_the_short_way_and_the_long_one_write_the_same(forecourt, wallet):
+    """On PostgreSQL the short way is a stored function; on SQLite there is only the long one."""
+    account_id = forecourt.customer("粤B12345", 10_000)
+    other_id = forecourt.customer("粤B12346", 10_000)
+    wallet.commands.give_bonus(other_id, 5_000, "welcome", key="bonus", actor="test", now=NOW)
+    for place, account in enumerate((account_id, other_id)):
+        together(wallet, charge(account, 70, f"long-{place}", station='de"mo'))
+        wallet.store.alone(ChargeTogether(charge(account, 70, f"short-{place}", station='de"mo')))
+        many = [
+            wallet.store.submit(
+                ChargeTogether(charge(account, 70, f"lane-{place}-{number}", station='de"mo'))
+            )
+            for number in range(3)
+        ]
+        assert all(isinstance(answer.result(PATIENCE_S), Charged) for answer in many)
+    same = (
+        "SELECT DISTINCT station, purpose, amount_fen, bonus_fen, principal_fen, charged_at, actor, code,"
+        " said, part, body_hash FROM charges WHERE account_id = '{}'"
+    )
+    for account, part in ((account_id, "principal"), (other_id, "bonus")):
+        found = rows(wallet, same.format(account))
+        assert len(found) == 1
+        assert part in found[0]
+    events = [event.body for event in wallet.outbox.lease("w", 100) if event.kind == "charged"]
+    assert len(events) == 10
+    for event in events:
+        (stored,) = rows(wallet, f"SELECT wallet_after_fen FROM charges WHERE id = '{event['charge_id']}'")
+        assert event["balance_fen"] == stored[0]
+        assert set(event) == set(Charged.__slots__)
+        assert event["station"] == 'de"mo'
+    assert wallet.audit().ok
+
+
+def test_a_charge_on_the_last_fen_of_a_part_comes_out_right_either_way(forecourt, wallet):
+    for number, (bonus_fen, amount_fen) in enumerate(((50, 50), (50, 49), (50, 51), (0, 1_000), (0, 1_001))):
+        account_id = forecourt.customer(f"粤B1000{number}", 1_000)
+        if bonus_fen:
+            wallet.commands.give_bonus(account_id, bonus_fen, "x", key=f"b{number}", actor="test", now=NOW)
+        answer = wallet.store.alone(ChargeTogether(charge(account_id, amount_fen, f"c{number}")))
+        if amount_fen > 1_000:
+            assert answer.code == "insufficient_balance"
+        else:
+            assert (answer.bonus_fen, answer.principal_fen) == (
+                min(bonus_fen, amount_fen),
+                max(0, amount_fen - bonus_fen),
+            )
+    assert wallet.audit().ok
+
+
+def test_a_rejection_holds_its_name_against_another_wallet(forecourt, wallet):
+    poor, rich = forecourt.customer("粤B12345", 10), forecourt.customer("粤B12346", 1_000)
+    assert isinstance(wallet.store.alone(ChargeTogether(charge(poor, 100, "k"))), Rejected)
+    with pytest.raises(KeyReused):
+        wallet.store.alone(ChargeTogether(charge(rich, 100, "k")))
+    assert isinstance(wallet.store.alone(ChargeTogether(charge(poor, 100, "k"))), Rejected)
+    assert forecourt.total_fen(rich) == 1_000
+
+
+def test_a_charge_is_refunded_and_reversed_however_it_is_stored(forecourt, wallet):
+    account_id = forecourt.customer("粤B12345", 1_000)
+    by = {"actor": "test", "now": NOW}
+    wallet.commands.give_bonus(account_id, 50, "welcome", key="bonus", **by)
+    both = wallet.store.alone(ChargeTogether(charge(account_id, 70, "both")))
+    one = wallet.store.alone(ChargeTogether(charge(account_id, 100, "one")))
+    for answer in (both, one):
+        wallet.commands.refund(40, "too much", charge_id=answer.charge_id, key=f"r-{answer.charge_id}", **by)
+    lines = {line.name: line.id for line in wallet.statement(account_id)}
+    for answer, part in ((both, "bonus"), (one, "principal")):
+        line_id = lines[f"charge:{answer.charge_id}:{part}"]
+        said = wallet.commands.reverse(line_id, "not his", key=f"v-{answer.charge_id}", **by)
+        assert said.amount_fen == answer.amount_fen - 40
+        assert line_id in said.reversed_ids
+        assert wallet.commands.reverse(line_id, "x", key=f"w-{line_id}", **by).code == "already_reversed"
+    balance = wallet.balance(account_id)
+    assert (balance.bonus_fen, balance.principal_fen) == (50, 1_000)
+    assert wallet.audit().ok
+
+
+# The version before -----------------------------------------------------------------------------------------
+
+
+def as_before(connection, account_id, key, body_hash):
+    """A charge of one yuan as version 0002 wrote it; the wallet had ten."""
+    for statement in (
+        f"UPDATE wallets SET principal_fen = principal_fen - 100, version = version + 1"
+        f" WHERE account_id = '{account_id}'",
+        "INSERT INTO ledger_accounts (id, kind) VALUES ('revenue:demo', 'revenue') ON CONFLICT DO NOTHING",
+        "INSERT INTO charges (id, account_id, station, purpose, amount_fen, bonus_fen, principal_fen,"
+        f" charged_at) VALUES ('old', '{account_id}', 'demo', 'wash', 100, 0, 100,"
+        " '2026-11-22 08:00:00.000000')",
+        "INSERT INTO transfers (id, name, kind, from_account, to_account, amount_fen, account_id,"
+        " wallet_version, wallet_after_fen, station, recorded_at, charge_id)"
+        f" VALUES ('old-t', 'charge:old:principal', 'charge', 'wallet:{account_id}:principal', "
+        f" 'revenue:demo', 100, '{account_id}', 2, 900, 'demo', '2026-11-22 08:00:00.000000', 'old')",
+        "INSERT INTO commands (id, scope, idempotency_key, body_hash, outcome, code, answer, actor,"
+        f" recorded_at) VALUES ('old-c', 'charge', '{key}', '{body_hash}', 'done', 'done',"
+        f' \'{{"answer":"Charged",'
+        f'"charge_id":"old","account_id":"{account_id}","station":"demo","amount_fen":100,"bonus_fen":0,'
+        f"\"principal_fen\":100,\"balance_fen\":900}}', 'li', '2026-11-22 08:00:00.000000')",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("way", ["alone", "write"])
+def test_a_charge_of_the_version_before_is_answered_refunded_reversed_and_proven(forecourt, wallet, way):
+    account_id = forecourt.customer("粤B12345", 1_000)
+    again = charge(account_id, 100, "k")
+    wallet.store.write(lambda connection: as_before(connection, account_id, "k", again.body_hash))
+    assert wallet.audit().ok
+    do = getattr(wallet.store, way)
+    assert do(ChargeTogether(again)) == Charged("old", account_id, "demo", 100, 0, 100, 900)
+    with pytest.raises(KeyReused):
+        do(ChargeTogether(charge(account_id, 101, "k")))
+    by = {"actor": "test", "now": NOW}
+    assert wallet.commands.refund(30, "x", charge_id="old", key="r", **by).refunded_fen == 30
+    assert wallet.commands.reverse("old-t", "x", key="v", **by).amount_fen == 70
+    assert forecourt.total_fen(account_id) == 1_000
+    assert wallet.audit().ok
+
+
+def test_the_version_before_can_not_take_a_charge_again_that_this_one_answered(forecourt, wallet):
+    """Both run for a while when services are replaced one after the other."""
+    account_id = forecourt.customer("粤B12345", 1_000)
+    new = charge(account_id, 100, "k")
+    wallet.store.alone(ChargeTogether(new))
+    with pytest.raises(DBAPIError, match="answered before"):
+        wallet.store.write(lambda connection: as_before(connection, account_id, "k", new.body_hash))
+    assert forecourt.total_fen(account_id) == 900
+    assert wallet.audit().ok
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "0, 0, 0, NULL, NULL, NULL",
+        "10, 5, 4, NULL, NULL, NULL",
+        "10, 0, 10, 'x', NULL, NULL",
+        "10, 0, 10, NULL, 'bonus', 9",
+        "10, 0, 10, NULL, 'principal', NULL",
+        "10, 5, 5, NULL, 'principal', 9",
+        "10, -1, 11, NULL, NULL, NULL",
+        "10, 0, 10, NULL, 'both', 9",
+    ],
+)
+def test_the_database_takes_no_charge_that_does_not_hold_together(forecourt, wallet, values):
+    account_id = forecourt.customer("粤B12345", 1_000)
+    with pytest.raises(DBAPIError, match="parts_make_the_whole"):
+        wallet.store.write(
+            lambda connection: connection.exec_driver_sql(
+                "INSERT INTO charges (id, account_id, station, purpose, amount_fen, bonus_fen, principal_fen,"
+                f" code, part, wallet_version, charged_at) SELECT 'x', '{account_id}', 'demo', 'x', {values},"
+                " '2026-11-22 08:00:00.000000'"
+            )
+        )

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from wallet import chain
-from wallet.chain import FORMATS, Seal
+from wallet.chain import FORMAT, FORMATS, Seal
 from wallet.store.database import add
 from wallet.tables import metadata, transfers
 
@@ -82,7 +82,7 @@ def _other(table, column):
         return kept[table, column]
     kind = str(metadata.tables[table].c[column].type)
     if kind.startswith(("BIGINT", "INTEGER")):
-        return f"{column} + 1"
+        return f"COALESCE({column}, 0) + 1"
     if kind == "JSON":
         return '\'{"answer":"Declined","adjustment_id":"x"}\''
     return "'2026-01-01'" if kind.startswith("DATETIME") else "'x'"
@@ -103,7 +103,9 @@ TOGETHER = {
     ("commands", "outcome"): ", code = CASE code WHEN 'done' THEN 'x' ELSE 'done' END",
     ("commands", "code"): ", outcome = 'rejected'",
 }
-COLUMNS = [(table, column) for table, columns in FORMATS[1].items() for column in columns if column != "id"]
+COLUMNS = [
+    (table, column) for table, columns in FORMATS[FORMAT].items() for column in columns if column != "id"
+]
 
 
 def test_every_column_of_a_sealed_row_counts(wallet, sealed):

@@ -249,5 +249,5 @@ def test_postgresql_refuses_to_be_truncated(used):
 def test_entries_are_both_legs_of_every_transfer_and_sum_to_zero(used):
     with used.engine.connect() as connection:
         legs, total = connection.execute(text("SELECT COUNT(*), SUM(amount_fen) FROM entries")).one()
-        transfers = connection.execute(text("SELECT COUNT(*) FROM transfers")).scalar_one()
+        transfers = connection.execute(text("SELECT COUNT(*) FROM ledger_transfers")).scalar_one()
     assert (legs, total) == (2 * transfers, 0)

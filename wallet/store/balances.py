@@ -12,7 +12,7 @@ from wallet.errors import AccountUnknown
 from wallet.facts import StatementLine
 from wallet.ledger import Part, Transfer, Wallet
 from wallet.store.statements import Statement, add, insert_new
-from wallet.tables import captures, holds, ledger_accounts, transfers, wallets
+from wallet.tables import captures, holds, ledger_accounts, ledger_transfers, transfers, wallets
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,8 @@ def add_transfers(
 
 def find_transfer(connection: Connection, transfer_id: str) -> TransferRow | None:
     """The transfer with this id."""
-    row = connection.execute(select(transfers).where(transfers.c.id == transfer_id)).one_or_none()
+    query = select(ledger_transfers).where(ledger_transfers.c.id == transfer_id)
+    row = connection.execute(query).one_or_none()
     if row is None:
         return None
     incoming = row.to_account.startswith("wallet:")
@@ -167,14 +168,6 @@ def find_transfer(connection: Connection, transfer_id: str) -> TransferRow | Non
         charge_id=row.charge_id,
         adjustment_id=row.adjustment_id,
     )
-
-
-def transfers_named(connection: Connection, name: str) -> dict[Part, str]:
-    """Ids of the transfers that took the two parts of one debit, by part."""
-    parts: tuple[Part, ...] = ("bonus", "principal")
-    names = {f"{name}:{part}": part for part in parts}
-    query = select(transfers.c.name, transfers.c.id).where(transfers.c.name.in_(list(names)))
-    return {names[row.name]: row.id for row in connection.execute(query)}
 
 
 def is_reversed(connection: Connection, transfer_id: str) -> bool:
@@ -278,13 +271,15 @@ def statement(
 
     version: only those up to this number.
     """
-    query = select(transfers).where(transfers.c.account_id == account_id)
+    query = select(ledger_transfers).where(ledger_transfers.c.account_id == account_id)
     if version is not None:
-        query = query.where(transfers.c.wallet_version <= version)
+        query = query.where(ledger_transfers.c.wallet_version <= version)
     if before is not None:
-        mark = select(transfers.c.wallet_version).where(transfers.c.id == before).scalar_subquery()
-        query = query.where(transfers.c.wallet_version < mark)
-    query = query.order_by(transfers.c.wallet_version.desc()).limit(limit)
+        mark = (
+            select(ledger_transfers.c.wallet_version).where(ledger_transfers.c.id == before).scalar_subquery()
+        )
+        query = query.where(ledger_transfers.c.wallet_version < mark)
+    query = query.order_by(ledger_transfers.c.wallet_version.desc()).limit(limit)
     lines = []
     for row in connection.execute(query):
         incoming = row.to_account.startswith("wallet:")

@@ -10,6 +10,7 @@ from zlib import crc32
 from sqlalchemy import Connection, Engine
 
 from wallet.batching import Done, Failed, Lane, Outcome, Together
+from wallet.store.lines import Lines
 from wallet.store.statements import command
 
 UseCase = Callable[[Connection], Any]
@@ -108,6 +109,7 @@ class PostgresqlLanes:
     def __init__(self, engine: Engine, alone: Callable[[UseCase], Any]) -> None:
         self._engine = engine
         self._alone = alone
+        self._lines = Lines(engine)
         self._lanes: list[Lane[Together]] = [
             Lane(f"wallet lane {number}", self._batch, _MOST_POSTGRESQL) for number in range(_LANES)
         ]
@@ -117,12 +119,37 @@ class PostgresqlLanes:
         _, number = divmod(crc32(use_case.lane.encode()), _LANES)
         return self._lanes[number].submit(use_case)
 
+    def alone(self, use_case: Together) -> Any:
+        """This one in a transaction of its own, on the caller's thread."""
+        (outcome,) = use_case.shortly(self._lines, [use_case])
+        match outcome:
+            case Done(value):
+                return value
+            case Failed(error):
+                raise error
+        return self._alone(use_case)
+
     def close(self) -> None:
         """Does what is queued, then takes no more."""
         for lane in self._lanes:
             lane.close()
+        self._lines.close()
 
     def _batch(self, use_cases: Sequence[Together]) -> Sequence[Outcome]:
+        outcomes = list(self._shortly(use_cases))
+        left = [place for place, outcome in enumerate(outcomes) if outcome is None]
+        if left:
+            for place, outcome in zip(left, self._longer([use_cases[place] for place in left]), strict=True):
+                outcomes[place] = outcome
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _shortly(self, use_cases: Sequence[Together]) -> Sequence[Outcome | None]:
+        try:
+            return use_cases[0].shortly(self._lines, use_cases)
+        except Exception:  # noqa: BLE001  each meets it again, and tells its own caller
+            return [None] * len(use_cases)
+
+    def _longer(self, use_cases: Sequence[Together]) -> Sequence[Outcome]:
         if len(use_cases) > 1:
             try:
                 with self._engine.begin() as connection:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from wallet.batching import Done, Failed, Outcome, Together
-from wallet.batching_charges import SCOPE, Answered, ChargeCommand, Decided, Taken, decide_charges
+from wallet.batching_charges import Answered, ChargeCommand, Decided, Taken, decide_charges
 from wallet.command_facts import Charged, Rejected, from_json
 from wallet.ledger import Wallet, revenue
 from wallet.store.batching_rows import (
@@ -24,12 +24,12 @@ from wallet.store.batching_rows import (
     SqliteRows,
     WalletRow,
 )
+from wallet.store.charging import charge_many, charge_one
+from wallet.store.lines import Lines
 
-_COMMANDS = (
-    "id", "scope", "idempotency_key", "body_hash", "outcome", "code", "answer", "actor", "recorded_at",
-)  # fmt: skip
 _CHARGES = (
     "id", "account_id", "station", "purpose", "amount_fen", "bonus_fen", "principal_fen", "charged_at",
+    "idempotency_key", "body_hash", "actor", "code", "said", "part", "wallet_version", "wallet_after_fen",
 )  # fmt: skip
 _TRANSFERS = (
     "id", "name", "kind", "from_account", "to_account", "amount_fen", "account_id", "wallet_version",
@@ -41,7 +41,7 @@ _OUTBOX = ("kind", "body", "created_at")
 class Rows(Protocol):
     """What differs between the two databases."""
 
-    def look(self, accounts: Sequence[str], scope: str, keys: Sequence[str]) -> Looked: ...
+    def look(self, accounts: Sequence[str], keys: Sequence[str]) -> Looked: ...
 
     def write(
         self, inserts: Sequence[Insert], opened: Sequence[str], wallets: Sequence[WalletRow]
@@ -69,6 +69,14 @@ class ChargeTogether(Together):
             case Failed(error):
                 raise error
 
+    def shortly(self, way: Lines, others: Sequence[Any]) -> list[Outcome | None]:
+        """By a stored function, where a charge is as most of them are."""
+        if len(others) == 1:
+            done: Sequence[Charged | None] = [charge_one(way, others[0].command)]
+        else:
+            done = charge_many(way, [other.command for other in others])
+        return [None if answer is None else Done(answer) for answer in done]
+
     def together(self, connection: Connection, others: Sequence[Any]) -> list[Outcome]:
         """All of these charges, this one among them."""
         return charge_all(connection, [other.command for other in others])
@@ -83,9 +91,10 @@ def charge_all(connection: Connection, commands: Sequence[ChargeCommand]) -> lis
         raw = connection.connection.driver_connection
         rows: Rows = SqliteRows(raw) if connection.dialect.name == "sqlite" else PostgresqlRows(raw)
         accounts = sorted({command.account_id for command in commands})
-        locked, found = rows.look(accounts, SCOPE, sorted({command.key for command in commands}))
-        wallets = {row[0]: Wallet(*row) for row in locked}
-        known = {key: Answered(body, from_json(answer)) for key, body, answer in found}
+        looked = rows.look(accounts, sorted({command.key for command in commands}))
+        wallets = {row[0]: Wallet(*row) for row in looked.wallets}
+        known = {key: Answered(body, _answer(*facts)) for key, body, *facts in looked.charges}
+        known |= {key: Answered(body, from_json(answer)) for key, body, answer in looked.before}
         decided = decide_charges(commands, wallets, known)
         if decided.taken:
             _write(rows, decided)
@@ -106,17 +115,20 @@ def _errors_of(connection: Connection) -> Iterator[None]:
         raise DBAPIError.instance(None, None, error, driver.Error, dialect=connection.dialect) from error
 
 
+def _answer(code: str | None, said: str, *facts: Any) -> Charged | Rejected:
+    """What a charge was answered. facts: the columns of its row that are the answer's, in their order."""
+    return Charged(*facts) if code is None else Rejected(code, said)
+
+
 def _write(rows: Rows, decided: Decided) -> None:
-    written = [(one, rows.time(one.command.now), _members(one.answer)) for one in decided.taken]
-    taken = [one for one in written if isinstance(one[0].answer, Charged)]
-    transfers = [row for one, at, _ in taken for row in _transfer_rows(one, at)]
+    written = [(one, rows.time(one.command.now)) for one in decided.taken]
+    taken = [(one, at, one.answer) for one, at in written if isinstance(one.answer, Charged)]
     rows.write(
         (
             # The charge before its transfers, which name it.
-            Insert("charges", _CHARGES, [_charge_row(one, at) for one, at, _ in taken]),
-            Insert("transfers", _TRANSFERS, transfers),
-            Insert("outbox", _OUTBOX, [("charged", f"{{{members}}}", at) for _, at, members in taken]),
-            Insert("commands", _COMMANDS, [_command_row(*one) for one in written]),
+            Insert("charges", _CHARGES, [_charge_row(one, at) for one, at in written]),
+            Insert("transfers", _TRANSFERS, [row for one, at, _ in taken for row in _transfer_rows(one, at)]),
+            Insert("outbox", _OUTBOX, [("charged", _event(answer), at) for _, at, answer in taken]),
         ),
         sorted({revenue(one.command.station) for one, *_ in taken}),
         [
@@ -126,30 +138,33 @@ def _write(rows: Rows, decided: Decided) -> None:
     )
 
 
-def _members(answer: Charged | Rejected) -> str:
-    """The members of an answer, which are all plain, as they stand in a JSON object."""
+def _event(answer: Charged) -> str:
+    """The body of the event."""
     members = {name: getattr(answer, name) for name in answer.__slots__}
-    return json.dumps(members, ensure_ascii=False, separators=(",", ":"), allow_nan=False)[1:-1]
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _charge_row(taken: Taken, at: Any) -> Row:
-    command, answer = taken.command, taken.answer
-    bonus_fen = answer.bonus_fen if isinstance(answer, Charged) else 0
-    return (
-        command.charge_id,
-        command.account_id,
-        command.station,
-        command.purpose,
-        command.amount_fen,
-        bonus_fen,
-        command.amount_fen - bonus_fen,
-        at,
-    )
+    command = taken.command
+    row = (command.charge_id, command.account_id, command.station, command.purpose, command.amount_fen)
+    named = (at, command.key, command.body_hash, command.actor)
+    answer = taken.answer
+    if isinstance(answer, Rejected):
+        return *row, 0, 0, *named, answer.code, answer.text, None, None, None
+    parts = (answer.bonus_fen, answer.principal_fen)
+    if len(taken.transfers) > 1:
+        return *row, *parts, *named, None, None, None, None, answer.balance_fen
+    part = "bonus" if answer.bonus_fen else "principal"
+    (transfer,) = taken.transfers
+    return *row, *parts, *named, None, None, part, transfer.wallet_version, answer.balance_fen
 
 
 def _transfer_rows(taken: Taken, at: Any) -> Iterable[Row]:
+    """None for a charge that is its own transfer."""
+    if len(taken.transfers) == 1:
+        return
     command = taken.command
-    for transfer_id, transfer in zip(command.transfer_ids, taken.transfers, strict=False):
+    for transfer_id, transfer in zip(command.transfer_ids, taken.transfers, strict=True):
         yield (
             transfer_id,
             transfer.name,
@@ -164,19 +179,3 @@ def _transfer_rows(taken: Taken, at: Any) -> Iterable[Row]:
             at,
             command.charge_id,
         )
-
-
-def _command_row(taken: Taken, at: Any, members: str) -> Row:
-    command, answer = taken.command, taken.answer
-    code = answer.code if isinstance(answer, Rejected) else "done"
-    return (
-        command.command_id,
-        SCOPE,
-        command.key,
-        command.body_hash,
-        "done" if code == "done" else "rejected",
-        code,
-        f'{{"answer":"{type(answer).__name__}",{members}}}',
-        command.actor,
-        at,
-    )

@@ -11,11 +11,26 @@ from typing import Any
 Row = tuple[Any, ...]
 # account, principal, bonus, version
 WalletRow = tuple[str, int, int, int]
-# Wallets, and the key, body hash and answer of commands that have one.
-Looked = tuple[Sequence[Row], Sequence[tuple[str, str, Any]]]
+_ANSWER = (
+    "idempotency_key, body_hash, code, said, id, account_id, station, amount_fen, bonus_fen, principal_fen,"
+    " wallet_after_fen"
+)
 
 # From so many rows on COPY is cheaper than one statement with all of them in it.
 _MANY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What stands there before a batch.
+
+    charges: (key, body hash, code, said, id, account, station, amount, bonus, principal, wallet after it) of
+    those that were answered; before: (key, body hash, answer) of those that version 0002 answered.
+    """
+
+    wallets: Sequence[Row]
+    charges: Sequence[Row]
+    before: Sequence[tuple[str, str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +53,22 @@ class SqliteRows:
     def __init__(self, connection: Any) -> None:
         self._cursor = connection.cursor()
 
-    def look(self, accounts: Sequence[str], scope: str, keys: Sequence[str]) -> Looked:
+    def look(self, accounts: Sequence[str], keys: Sequence[str]) -> Looked:
         """The wallets there are, and what was answered before; the writer is alone."""
         wallets = self._among(
             "SELECT account_id, principal_fen, bonus_fen, held_fen, version FROM wallets WHERE account_id IN",
             accounts,
         )
-        found = self._among(
-            "SELECT idempotency_key, body_hash, answer FROM commands WHERE scope = ? AND idempotency_key IN",
+        before = self._among(
+            "SELECT idempotency_key, body_hash, answer FROM commands"
+            " WHERE scope = 'charge' AND idempotency_key IN",
             keys,
-            scope,
         )
-        return wallets, [(key, body, json.loads(answer)) for key, body, answer in found]
+        return Looked(
+            wallets,
+            self._among(f"SELECT {_ANSWER} FROM charges WHERE idempotency_key IN", keys),  # noqa: S608
+            [(key, body, json.loads(answer)) for key, body, answer in before],
+        )
 
     def write(self, inserts: Sequence[Insert], opened: Sequence[str], wallets: Sequence[WalletRow]) -> None:
         """Adds rows, opens revenue accounts at their first use, saves wallets."""
@@ -70,10 +89,10 @@ class SqliteRows:
         """A moment as SQLAlchemy keeps it there."""
         return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
-    def _among(self, query: str, values: Sequence[str], *first: str) -> list[Row]:
+    def _among(self, query: str, values: Sequence[str]) -> list[Row]:
         # One parameter however many values: a list of its own length each time would be prepared anew.
         statement = f"{query} (SELECT value FROM json_each(?))"  # noqa: S608  our own query
-        found: list[Row] = self._cursor.execute(statement, (*first, json.dumps(values))).fetchall()
+        found: list[Row] = self._cursor.execute(statement, (json.dumps(values),)).fetchall()
         return found
 
 
@@ -83,11 +102,15 @@ class PostgresqlRows:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    def look(self, accounts: Sequence[str], scope: str, keys: Sequence[str]) -> Looked:
+    def look(self, accounts: Sequence[str], keys: Sequence[str]) -> Looked:
         """The wallets there are, locked in the order of their accounts, and then what was answered before."""
         wallets = self._connection.execute(_LOCK, (list(accounts),)).fetchall()
-        # A statement of its own, so that it sees what whoever held these wallets has committed.
-        return wallets, self._connection.execute(_ANSWERED, (scope, list(keys))).fetchall()
+        # Statements of their own, so that they see what whoever held these wallets has committed.
+        return Looked(
+            wallets,
+            self._connection.execute(_ANSWERED, (list(keys),)).fetchall(),
+            self._connection.execute(_BEFORE, (list(keys),)).fetchall(),
+        )
 
     def write(self, inserts: Sequence[Insert], opened: Sequence[str], wallets: Sequence[WalletRow]) -> None:
         """Adds rows, opens revenue accounts at their first use, saves wallets."""
@@ -127,8 +150,10 @@ _LOCK = (
     "SELECT account_id, principal_fen, bonus_fen, held_fen, version FROM wallets"
     " WHERE account_id = ANY(%s) ORDER BY account_id FOR UPDATE"
 )
-_ANSWERED = (
-    "SELECT idempotency_key, body_hash, answer FROM commands WHERE scope = %s AND idempotency_key = ANY(%s)"
+_ANSWERED = f"SELECT {_ANSWER} FROM charges WHERE idempotency_key = ANY(%s)"  # noqa: S608
+_BEFORE = (
+    "SELECT idempotency_key, body_hash, answer FROM commands"
+    " WHERE scope = 'charge' AND idempotency_key = ANY(%s)"
 )
 _OPEN = (
     "INSERT INTO ledger_accounts (id, kind) SELECT o, 'revenue' FROM unnest(%s::text[]) AS o"

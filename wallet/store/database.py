@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from wallet.batching import Together
 from wallet.errors import DurabilityTooLow, InvalidFact, SchemaMissing
@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 # serialization_failure and deadlock_detected: the whole transaction was undone and may be tried again.
 _TRY_AGAIN = frozenset({"40001", "40P01"})
+_TAKEN = "23505"
 _ATTEMPTS = 5
 _BUSY_TIMEOUT_MS = 10_000
 
@@ -95,9 +96,12 @@ class Store:
     def alone(self, use_case: Callable[[Connection], T]) -> T:
         """The same in a transaction that nobody else shares, however many wait."""
         with _unstorable_text():
-            if self._writer is None:
-                return self._write_with_row_locks(use_case)
-            answer: T = self._writer.alone(use_case)
+            if self._writer is not None:
+                answer: T = self._writer.alone(use_case)
+            elif self._lanes is not None and isinstance(use_case, Together):
+                answer = self._lanes.alone(use_case)
+            else:
+                answer = self._write_with_row_locks(use_case)
             return answer
 
     def submit(self, use_case: Callable[[Connection], T]) -> Future[T]:
@@ -128,8 +132,8 @@ class Store:
             try:
                 with self.engine.begin() as connection:
                     return use_case(connection)
-            except OperationalError as error:
-                if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN or attempt == _ATTEMPTS:
+            except (OperationalError, IntegrityError) as error:
+                if not _may_try_again(error, use_case) or attempt == _ATTEMPTS:
                     raise
         raise RuntimeError("unreachable: the last attempt returns or raises")
 
@@ -152,6 +156,15 @@ class Store:
             if batches is not None:
                 batches.close()
         self.engine.dispose()
+
+
+def _may_try_again(error: DBAPIError, use_case: Callable[[Connection], Any]) -> bool:
+    """Whether all of it was undone, and done again may come to something else.
+
+    A use case of many (Together) looks its names up first: one that was taken meanwhile it finds then.
+    """
+    state = getattr(error.orig, "sqlstate", None)
+    return state in _TRY_AGAIN or (state == _TAKEN and isinstance(use_case, Together))
 
 
 def create_schema(engine: Engine) -> None:

@@ -8,13 +8,17 @@ from typing import Literal
 
 from sqlalchemy import Connection, select
 
+from wallet.ledger import Part
 from wallet.store.database import add
-from wallet.tables import captures, charges, refunds
+from wallet.tables import captures, charges, refunds, transfers
 
 
 @dataclass(frozen=True, slots=True)
 class Debit:
-    """Money that was taken once, by a capture (visit_id, sale_id) or a charge (charge_id)."""
+    """Money that was taken once, by a capture (visit_id, sale_id) or a charge (charge_id).
+
+    is_own_transfer: the charge's row is the transfer.
+    """
 
     visit_id: str | None
     charge_id: str | None
@@ -24,6 +28,7 @@ class Debit:
     amount_fen: int
     bonus_fen: int
     principal_fen: int
+    is_own_transfer: bool = False
 
     @property
     def name(self) -> str:
@@ -74,13 +79,32 @@ def find_capture(connection: Connection, visit_id: str) -> Debit | None:
 
 
 def find_charge(connection: Connection, charge_id: str) -> Debit | None:
-    """What was taken by a charge."""
-    row = connection.execute(select(charges).where(charges.c.id == charge_id)).one_or_none()
+    """What was taken by a charge; None for one that was rejected too."""
+    query = select(charges).where(charges.c.id == charge_id, charges.c.code.is_(None))
+    row = connection.execute(query).one_or_none()
     if row is None:
         return None
     return Debit(
-        None, row.id, None, row.account_id, row.station, row.amount_fen, row.bonus_fen, row.principal_fen
+        None,
+        row.id,
+        None,
+        row.account_id,
+        row.station,
+        row.amount_fen,
+        row.bonus_fen,
+        row.principal_fen,
+        is_own_transfer=row.part is not None,
     )
+
+
+def transfers_of(connection: Connection, debit: Debit) -> dict[Part, str]:
+    """Ids of the transfers that took the parts of a debit, by part."""
+    if debit.is_own_transfer and debit.charge_id is not None:
+        return {"bonus" if debit.bonus_fen else "principal": debit.charge_id}
+    parts: tuple[Part, ...] = ("bonus", "principal")
+    names = {f"{debit.name}:{part}": part for part in parts}
+    query = select(transfers.c.name, transfers.c.id).where(transfers.c.name.in_(list(names)))
+    return {names[row.name]: row.id for row in connection.execute(query)}
 
 
 def given_back(connection: Connection, debit: Debit) -> GivenBack:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from wallet.facts import Balance
 from wallet.ledger import Part, wallet_side
-from wallet.tables import holds, matches, transfers
+from wallet.tables import holds, ledger_transfers, matches
 
 
 def version_at(connection: Connection, account_id: str, moment: datetime) -> int:
@@ -16,8 +16,8 @@ def version_at(connection: Connection, account_id: str, moment: datetime) -> int
 
     Services may differ a little in their clocks; the transfers up to a number are always what the wallet was.
     """
-    query = select(func.max(transfers.c.wallet_version)).where(
-        transfers.c.account_id == account_id, transfers.c.recorded_at <= moment
+    query = select(func.max(ledger_transfers.c.wallet_version)).where(
+        ledger_transfers.c.account_id == account_id, ledger_transfers.c.recorded_at <= moment
     )
     return int(connection.execute(query).scalar() or 0)
 
@@ -26,7 +26,7 @@ def balance_at(connection: Connection, account_id: str, moment: datetime) -> Bal
     """The wallet as it was at that moment, itself included."""
     version = version_at(connection, account_id, moment)
     query = select(_sum_of(account_id, "principal"), _sum_of(account_id, "bonus")).where(
-        transfers.c.account_id == account_id, transfers.c.wallet_version <= version
+        ledger_transfers.c.account_id == account_id, ledger_transfers.c.wallet_version <= version
     )
     principal_fen, bonus_fen = (int(total or 0) for total in connection.execute(query).one())
     held_fen = _held_at(connection, account_id, moment)
@@ -36,8 +36,8 @@ def balance_at(connection: Connection, account_id: str, moment: datetime) -> Bal
 def _sum_of(account_id: str, part: Part) -> ColumnElement[int]:
     side = wallet_side(account_id, part)
     signed = case(
-        (transfers.c.to_account == side, transfers.c.amount_fen),
-        (transfers.c.from_account == side, -transfers.c.amount_fen),
+        (ledger_transfers.c.to_account == side, ledger_transfers.c.amount_fen),
+        (ledger_transfers.c.from_account == side, -ledger_transfers.c.amount_fen),
         else_=0,
     )
     return func.sum(signed)

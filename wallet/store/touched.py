@@ -12,14 +12,20 @@ from wallet.columns import UtcTime
 _FIND = (
     """
     INSERT INTO touched_rows (kind, id)
-    SELECT DISTINCT CASE sealed_table WHEN 'transfers' THEN 'transfer' ELSE 'command' END, row_id
-    FROM seals WHERE block > :block AND sealed_table IN ('transfers', 'commands')
+    SELECT DISTINCT CASE sealed_table WHEN 'commands' THEN 'command' ELSE 'transfer' END, row_id
+    FROM seals WHERE block > :block AND sealed_table IN ('transfers', 'charges', 'commands')
     """,
     """
     INSERT INTO touched_rows (kind, id)
     SELECT 'transfer', t.id FROM transfers t
     WHERE t.id >= :first_id
         AND NOT EXISTS (SELECT 1 FROM seals s WHERE s.sealed_table = 'transfers' AND s.row_id = t.id)
+    """,
+    """
+    INSERT INTO touched_rows (kind, id)
+    SELECT 'transfer', c.id FROM charges c
+    WHERE c.id >= :first_id
+        AND NOT EXISTS (SELECT 1 FROM seals s WHERE s.sealed_table = 'charges' AND s.row_id = c.id)
     """,
     """
     INSERT INTO touched_rows (kind, id)
@@ -38,6 +44,8 @@ _FIND = (
     INSERT INTO touched_rows (kind, id)
     SELECT 'wallet', account_id FROM transfers
     WHERE account_id IS NOT NULL AND id IN (SELECT id FROM touched_rows WHERE kind = 'transfer')
+    UNION SELECT 'wallet', account_id FROM charges
+    WHERE id IN (SELECT id FROM touched_rows WHERE kind = 'transfer')
     UNION SELECT 'wallet', account_id FROM visits
     WHERE id IN (SELECT id FROM touched_rows WHERE kind = 'visit')
     """,
