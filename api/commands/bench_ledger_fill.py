@@ -18,11 +18,14 @@ WALLETS = (
     "INSERT INTO ledger_accounts (id, kind, account_id)"
     " SELECT 'wallet\\:a' || n || '\\:principal', 'principal', 'a' || n FROM {series}",
 )
-# Past transfers carry no wallet: they are weight, and leave the balances of the benchmark alone.
+# Past debits as they are stored, one row each. They are marked as rejected: all the weight of a debit, in the
+# table and in its indexes, that leaves the balances of the benchmark alone.
 PAST = (
-    "INSERT INTO transfers (id, name, kind, from_account, to_account, amount_fen, recorded_at)"
-    " SELECT '0' || n, 'past\\:' || n, 'suspense', 'wallet\\:a' || (n % {wallets}) || '\\:principal',"
-    " 'revenue\\:bench', 1, {moment} FROM {series}",
+    "INSERT INTO charges (id, account_id, station, purpose, amount_fen, bonus_fen, principal_fen, charged_at,"
+    " idempotency_key, body_hash, actor, code, said)"
+    " SELECT '0' || n, 'a' || (n % {wallets}), 'bench', 'bench', 1, 0, 0, {moment}, 'past\\:' || n,"
+    " '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef', 'bench', 'past', 'past'"
+    " FROM {series}",
 )
 
 
@@ -34,7 +37,7 @@ def add_wallets(engine: Engine, low: int, high: int) -> None:
 
 
 def add_past(engine: Engine, low: int, high: int, wallets: int) -> None:
-    """Transfers of earlier times, numbered from `low` to below `high`."""
+    """Debits of earlier times, numbered from `low` to below `high`."""
     _fill(engine, PAST, low, high, wallets=wallets)
 
 

@@ -167,14 +167,12 @@ def naive_debit(wallet: Wallet, debit: ChargeTogether) -> None:
 
 
 def adds_up(wallet: Wallet, opened_fen: int) -> bool:
-    """Whether every wallet holds what it was opened with, less what its transfers took.
-
-    Among the wallets that were ever debited; the others were never touched.
-    """
+    """Whether each wallet holds what it was opened with, less what its transfers took, and counts them."""
     query = text(
-        "SELECT COUNT(*) FROM (SELECT account_id, SUM(amount_fen) AS taken FROM transfers"
-        " WHERE kind = 'charge' GROUP BY account_id) t JOIN wallets w ON w.account_id = t.account_id"
-        " WHERE w.principal_fen + t.taken <> :opened"
+        "SELECT COUNT(*) FROM wallets w LEFT JOIN (SELECT account_id, SUM(amount_fen) AS taken,"
+        " COUNT(*) AS times FROM ledger_transfers WHERE kind = 'charge' AND account_id IS NOT NULL"
+        " GROUP BY account_id) t ON t.account_id = w.account_id"
+        " WHERE w.version <> COALESCE(t.times, 0) OR w.principal_fen + COALESCE(t.taken, 0) <> :opened"
     )
     wrong = wallet.store.read(lambda tx: tx.execute(query, {"opened": opened_fen}).scalar_one())
     return int(wrong) == 0

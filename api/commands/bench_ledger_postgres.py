@@ -89,7 +89,7 @@ class PostgresqlBench:
         create_schema(engine)
         add_wallets(engine, 0, wallets)
         settle(engine)
-        return Wallet(Store(engine), Rules(), new_uuid7)
+        return Wallet(Store(engine), Rules(), new_uuid7, {})
 
     def _warm_up(self, wallet: Wallet) -> None:
         """Statements prepared, pages in memory: nobody pays for being first."""

@@ -103,7 +103,7 @@ def open_for(database_url: str, way: Way) -> Wallet:
         from sqlalchemy import event
 
         event.listen(engine, "connect", lambda raw, _: raw.execute(f"PRAGMA synchronous={way.synchronous}"))
-    return Wallet(Store(engine), Rules(), new_uuid7)
+    return Wallet(Store(engine), Rules(), new_uuid7, {})
 
 
 class _Mouth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from api import migrations
+from wallet.command_facts import Charged, to_json
 from wallet.facts import ChannelPayment, Posterior, Sale, SightingFact
+from wallet.fingerprint import body_hash
 from wallet.guards import FACTS
 from wallet.service import open_wallet
 from wallet.store.database import create_schema, make_engine
@@ -267,6 +270,45 @@ def test_a_ledger_of_the_first_version_without_a_history_is_taken_over(engines):
     migrations.check(engine)
     wallet = open_wallet(str(engine.url), engine=engine)
     assert (wallet.account(account.id), wallet.audit().ok) == (account, True)
+
+
+CHARGED_BEFORE = (
+    "INSERT INTO ledger_accounts (id, kind) VALUES ('revenue:demo', 'revenue') ON CONFLICT DO NOTHING",
+    "UPDATE wallets SET principal_fen = principal_fen - 100, version = version + 1 WHERE account_id = '{0}'",
+    "INSERT INTO charges (id, account_id, station, purpose, amount_fen, bonus_fen, principal_fen, charged_at)"
+    " VALUES ('old', '{0}', 'demo', 'wash', 100, 0, 100, '2026-11-21 08:00:00.000000')",
+    "INSERT INTO transfers (id, name, kind, from_account, to_account, amount_fen, account_id, wallet_version,"
+    " wallet_after_fen, station, recorded_at, charge_id)"
+    " SELECT 'old-t', 'charge:old:principal', 'charge', 'wallet:{0}:principal', 'revenue:demo', 100, '{0}',"
+    " version, principal_fen, 'demo', '2026-11-21 08:00:00.000000', 'old'"
+    " FROM wallets WHERE account_id = '{0}'",
+    "INSERT INTO commands (id, scope, idempotency_key, body_hash, outcome, code, answer, actor, recorded_at)"
+    " VALUES ('old-c', 'charge', 'k', '{1}', 'done', 'done', '{2}', 'li', '2026-11-21 08:00:00.000000')",
+)
+
+
+def test_a_charge_of_version_0002_is_still_answered_refunded_and_proven(engines):
+    engine = engines()
+    migrations.upgrade(engine)
+    account = _a_day(open_wallet(str(engine.url), engine=engine))
+    migrations.downgrade(engine, "0002")
+    body = {"account_id": account.id, "station": "demo", "amount_fen": 100, "purpose": "wash"}
+    answer = Charged("old", account.id, "demo", 100, 0, 100, 94_900)
+    with engine.connect().execution_options(platepay_writes=True) as connection, connection.begin():
+        for statement in CHARGED_BEFORE:
+            filled = statement.format(account.id, body_hash(body), json.dumps(to_json(answer)))
+            connection.exec_driver_sql(filled)
+    before = _columns(engine)
+    rows = _rows(engine, before)
+    migrations.upgrade(engine)
+    migrations.check(engine)
+    assert _rows(engine, before) == rows
+    wallet = open_wallet(str(engine.url), engine=engine)
+    assert wallet.audit().ok
+    by = {"actor": "li", "now": NOW}
+    assert wallet.commands.charge(account.id, "demo", 100, "wash", key="k", **by) == answer
+    assert wallet.commands.refund(100, "x", charge_id="old", key="r", **by).balance_fen == 95_000
+    assert wallet.proving.prove(b"key", NOW).ok
 
 
 def test_going_back_is_refused_where_it_would_lose_rows(engines):
