@@ -187,7 +187,7 @@ def _give_back(connection: Connection, command: Command, visit: Visit) -> Revers
     taken = debits.find_capture(connection, visit.id)
     if taken is None:
         return None
-    sides = balances.transfers_named(connection, taken.name)
+    sides = debits.transfers_of(connection, taken)
     transfer_id = next(iter(sides.values()))
     body = {"transfer_id": transfer_id, "not_me": visit.id}
     reversal = replace(command, scope="reversal", key=f"not-me:{visit.id}", body=body)
