@@ -1,6 +1,7 @@
 """Both recipes run from end to end on a handful of drawn pictures, and their files have the agreed form."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import cv2
@@ -55,6 +56,34 @@ def test_detector_trains_and_exports_to_the_agreed_form(tmp_path: Path) -> None:
         assert output.shape == (batch, 4 + 1 + 12, anchors)
         assert output[:, 4].min() >= 0
         assert output[:, 4].max() <= 1
+
+
+def test_slimmer_score_says_what_it_was_taught_and_moves_no_corner(tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from models.plate_detector.export import export
+    from models.plate_detector.slim import CONFIG, slim
+    from models.plate_detector.train import train
+
+    config = read_config()
+    config["train"] |= {"epochs": 1, "image_size": 160, "batch": 4, "last_epochs_without_mosaic": 0}
+    data = small_dataset(tmp_path / "data", 12, 4)
+    before = train(config, data, tmp_path / "run", start=None)
+    few = tomllib.loads(CONFIG.read_text())
+    few["train"] |= {"steps": 60, "batch": 4, "channels": 8, "image_size": 160}
+    after = slim(few, before, data, tmp_path / "slim")
+
+    paths = [export(checkpoint, "test") for checkpoint in (before, after)]
+    assert paths[1].stat().st_size < paths[0].stat().st_size
+    picture = cv2.imread(str(next((tmp_path / "data" / "images" / "train").glob("*.jpg"))))
+    batch = np.ascontiguousarray(picture[:96, :160, ::-1].transpose(2, 0, 1)[None], np.float32) / 255
+    outputs = [onnxruntime.InferenceSession(str(p)).run(None, {"images": batch})[0][0] for p in paths]
+    for output in outputs:
+        corners = output[5:].reshape(4, 3, -1)[:, :2]
+        size = corners.max(axis=0) - corners.min(axis=0)
+        assert np.allclose(output[2:4], size, atol=1e-3)
+    assert np.allclose(outputs[0][5:], outputs[1][5:], atol=0.05)
+    assert np.abs(outputs[0][4] - outputs[1][4]).max() < 0.2
 
 
 @pytest.fixture
