@@ -16,7 +16,7 @@ from api.hot_lane import HotLane
 from api.observe import Observed
 from api.problems import install_problem_handlers
 from api.refusals import PROBLEM_SCHEMA
-from api.routes import accounts, devices, evidence, health, log, money, recharge, reviews, sessions
+from api.routes import accounts, devices, evidence, health, limits, log, money, recharge, reviews, sessions
 from api.settings import Settings, read_settings
 from api.wiring import Services, build_services
 
@@ -55,6 +55,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         accounts.router,
         recharge.router,
         money.router,
+        limits.router,
         devices.cameras,
         devices.pumps,
         devices.pictures,

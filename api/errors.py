@@ -322,6 +322,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
     wallet_errors.AdjustmentUnknown: Problem(
         _S.NOT_FOUND, "adjustment_unknown", "No such adjustment", "Check the adjustment's id."
     ),
+    wallet_errors.StopUnknown: Problem(
+        _S.NOT_FOUND, "stop_unknown", "No such stop", "Check the stop's id; the plate's stops name it."
+    ),
+    wallet_errors.AlreadySet: Problem(
+        _S.CONFLICT, "already_set", "Set for that moment", "Send another valid_from; what is set stays."
+    ),
     wallet_errors.KeyReused: Problem(
         _S.CONFLICT,
         "key_reused",

@@ -99,6 +99,18 @@ class Settings(BaseSettings):
         None, ge=0, description="A sale may come this long after its car has left"
     )
     longest_stay_s: int | None = Field(None, gt=0, description="A stay without a sale ends after this")
+    late_sale_s: int | None = Field(
+        None, ge=0, description="A sale that began under a hold may come this long after it expired"
+    )
+    cool_off_s: int | None = Field(
+        None, ge=0, description="A new plate pays nothing by itself for this long; 0: at once"
+    )
+    entry_fee_fen: int | None = Field(
+        None, ge=0, description="Charged on arrival where the station has no tariff; 0: nothing"
+    )
+    usual_price_fen: int | None = Field(
+        None, gt=0, description="A litre where a station has told no price; makes money of a tank"
+    )
 
     two_person_fen: int | None = Field(
         None, ge=0, description="Above this two different people must agree about a review item"
@@ -191,6 +203,10 @@ RULE_NAMES = (
     "reentry_s",
     "leave_grace_s",
     "longest_stay_s",
+    "late_sale_s",
+    "cool_off_s",
+    "entry_fee_fen",
+    "usual_price_fen",
     "two_person_fen",
     "review_due_sighting_s",
     "review_due_sale_s",

@@ -45,7 +45,7 @@ from api.schemas.devices import (
 from api.schemas.fields import Identifier
 from wallet.errors import InvalidAmount, InvalidFact, KeyReused, SaleAmountMismatch, SightingUnknown
 from wallet.facts import Sale
-from wallet.money import parse_litres
+from wallet.money import format_litres, parse_litres
 
 cameras = APIRouter(
     prefix="/v1", tags=["cameras"], dependencies=[Depends(get_camera), Depends(whole_numbers_only)]
@@ -181,5 +181,9 @@ def authorise(message: AuthorisationMessage, services: Parts, pump: ThePump) -> 
     pump.must_speak_for(message.station)
     found = services.wallet.authorise(message.station, message.pump, services.clock())
     return AuthorisationAnswer(
-        authorised=found.authorised, limit_fen=found.limit_fen, visit_id=found.visit_id
+        authorised=found.authorised,
+        limit_fen=found.limit_fen,
+        visit_id=found.visit_id,
+        limit_litres=None if found.litres_ml is None else format_litres(found.litres_ml),
+        grades=None if found.grades is None else list(found.grades),
     )

@@ -316,9 +316,21 @@ class AuthorisationMessage(Message):
 
 class AuthorisationAnswer(Message):
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"authorised": True, "limit_fen": 40000, "visit_id": VISIT_ID}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    "authorised": True,
+                    "limit_fen": 40000,
+                    "visit_id": VISIT_ID,
+                    "limit_litres": "60.000",
+                    "grades": ["92", "95"],
+                }
+            ]
+        }
     )
 
     authorised: bool
     limit_fen: int
     visit_id: str | None
+    limit_litres: str | None = Field(None, description="Litres the owner allows a fill; null: not limited")
+    grades: list[str] | None = Field(None, description="Grades the owner allows; null: not limited")
