@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from vision.colour import COLOURS
 from vision.plates import ALPHABET, MARKS, PROVINCES
+from vision.types import Colour
 
 MISREADS: Final = Path(__file__).parent / "assets" / "misreads.json"
 MILLION: Final = 1_000_000
+COLOURS: Final[tuple[str, ...]] = get_args(Colour)
 CLASSES: Final = (PROVINCES, MARKS, "".join(c for c in ALPHABET if c not in PROVINCES + MARKS))
 # One error more than was counted is taken to have happened, spread evenly: what was never seen may happen.
 UNSEEN_ERRORS: Final = 1.0
@@ -28,24 +29,8 @@ COLOUR_LOOKS, COLOUR_ERRORS = 100.0, 2.0
 # anything is counted.
 UNMEASURED_SLIP, UNMEASURED_MISLED = 1e-3, 1e-3
 # Pairs that look alike to anybody. They are twins whatever was measured; both ways.
-STATED_ALIKE: Final = (
-    "0D",
-    "0Q",
-    "8B",
-    "2Z",
-    "5S",
-    "17",
-    "UV",
-    "EF",
-    "CG",
-    "MN",
-    "VY",
-    "粤鄂",
-    "苏赣",
-    "辽津",
-    "晋鲁",
-)
-STATED_PPM: Final = 5_000
+STATED_ALIKE: Final = ("0D", "5S", "8B", "2Z", "粤鄂")
+STATED_PPM: Final = 50_000
 
 Rates = Mapping[str, Mapping[str, float]]
 

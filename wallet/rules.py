@@ -49,7 +49,7 @@ class Rules:
     auto_ceiling_ppm: int = 20_000
     runner_up_floor_ppm: int = 1_000
     review_floor_ppm: int = 20_000
-    twin_floor_ppm: int = 5_000
+    twin_floor_ppm: int = 50_000
     twin_proof_s: int = 600
     history_s: int = 7_776_000
     reentry_s: int = 60

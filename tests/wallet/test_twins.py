@@ -13,7 +13,13 @@ from wallet.service import open_wallet
 from wallet.twins import Twin, doubts, lookalikes
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
-ALIKE = {"粤": {"鄂": 9_000}, "鄂": {"粤": 9_000}, "8": {"B": 5_000}, "B": {"8": 5_000}, "4": {"A": 4_999}}
+ALIKE = {
+    "粤": {"鄂": 90_000},
+    "鄂": {"粤": 90_000},
+    "8": {"B": 50_000},
+    "B": {"8": 50_000},
+    "4": {"A": 49_999},
+}
 MINE = Vehicle("v1", "a1", "粤B54250", "blue", NOW, None)
 OTHER = Vehicle("v2", "a2", "鄂B54250", "blue", NOW, None)
 
@@ -29,18 +35,21 @@ def _sighting(**changes):
 
 
 def _doubts(sighting=None, twin=OTHER, looks=(), **rules):
-    found = doubts(sighting or _sighting(), MINE, [Twin(twin, 9_000)], looks, Rules(**rules))
+    found = doubts(sighting or _sighting(), MINE, [Twin(twin, 90_000)], looks, Rules(**rules))
     return [reason.code for reason in found]
 
 
 def test_the_look_alikes_of_a_plate_are_those_taken_for_it_often_enough():
-    assert lookalikes("粤B54250", ALIKE, 5_000) == {"鄂B54250": 9_000, "粤854250": 5_000}
-    assert lookalikes("粤B54250", ALIKE, 4_000)["粤B5A250"] == 4_999
+    assert lookalikes("粤B54250", ALIKE, 50_000) == {"鄂B54250": 90_000, "粤854250": 50_000}
+    assert lookalikes("粤B54250", ALIKE, 40_000)["粤B5A250"] == 49_999
 
 
 def test_a_twin_of_another_account_needs_a_proof_and_the_reason_has_the_numbers():
-    [reason] = doubts(_sighting(), MINE, [Twin(OTHER, 9_000)], [], Rules())
-    assert (reason.code, dict(reason.numbers)) == ("twin_needs_proof", {"alike_ppm": 9_000, "looks_asked": 0})
+    [reason] = doubts(_sighting(), MINE, [Twin(OTHER, 90_000)], [], Rules())
+    assert (reason.code, dict(reason.numbers)) == (
+        "twin_needs_proof",
+        {"alike_ppm": 90_000, "looks_asked": 0},
+    )
     assert "鄂B54250" in reason.text
 
 
@@ -85,9 +94,9 @@ def test_both_are_flagged_when_the_second_is_bound(wallet, forecourt):
     second = forecourt.customer("鄂B54250")
     [other] = wallet.vehicles(second)
     [twin] = wallet.twins.of(alone.id)
-    assert (twin.vehicle.plate, twin.alike_ppm) == ("鄂B54250", 9_000)
+    assert (twin.vehicle.plate, twin.alike_ppm) == ("鄂B54250", 90_000)
     assert [twin.vehicle.plate for twin in wallet.twins.of(other.id)] == ["粤B54250"]
-    assert wallet.twins.pairs() == [("粤B54250", "鄂B54250", 9_000)]
+    assert wallet.twins.pairs() == [("粤B54250", "鄂B54250", 90_000)]
 
 
 @pytest.mark.parametrize("seen", ["粤B54250", "鄂B54250"])
@@ -145,7 +154,7 @@ def test_the_nightly_refresh_finds_what_binding_did_not_see(engine, forecourt):
     seen = []
     assert knowing.twins.refresh(forecourt.at(10), seen.append) == (3, 1)
     assert seen == [3]
-    assert knowing.twins.pairs() == [("粤B54250", "鄂B54250", 9_000)]
+    assert knowing.twins.pairs() == [("粤B54250", "鄂B54250", 90_000)]
     assert not knowing.twins.refresh_when_due(forecourt.at(20), timedelta(hours=24))
     assert knowing.twins.refresh_when_due(forecourt.at(86_411), timedelta(hours=24))
 
