@@ -16,7 +16,19 @@ from api.hot_lane import HotLane
 from api.observe import Observed
 from api.problems import install_problem_handlers
 from api.refusals import PROBLEM_SCHEMA
-from api.routes import accounts, devices, evidence, health, limits, log, money, recharge, reviews, sessions
+from api.routes import (
+    accounts,
+    devices,
+    evidence,
+    health,
+    limits,
+    log,
+    money,
+    privacy,
+    recharge,
+    reviews,
+    sessions,
+)
 from api.settings import Settings, read_settings
 from api.wiring import Services, build_services
 
@@ -62,6 +74,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         log.router,
         reviews.router,
         evidence.router,
+        privacy.router,
     ):
         app.include_router(router)
     install_problem_handlers(app)

@@ -71,3 +71,45 @@ def replay(
 
     asked = Asked(since, until, station, rules, tuple(change or ()), shadow, out, check, json)
     raise typer.Exit(run(asked))
+
+
+privacy = typer.Typer(help="What is forgotten, and what a customer may ask for.", no_args_is_help=True)
+proof.add_typer(privacy, name="privacy")
+
+
+@privacy.command("sweep")
+def privacy_sweep(json: JsonOption = False) -> None:
+    """Erase strangers' plates and pictures whose time is over (PLATEPAY_RETAIN_STRANGERS_S)."""
+    from api.commands.privacy import sweep
+
+    raise typer.Exit(sweep(as_json=json))
+
+
+@privacy.command("export")
+def privacy_export(
+    account: Annotated[str, typer.Argument(help="The account's id.")],
+    out: Annotated[Path | None, typer.Option(help="The file to write; else it is printed.")] = None,
+    purpose: Annotated[str, typer.Option(help="Why; kept with who and when.")] = "customer export",
+) -> None:
+    """Everything that is kept of a customer, as JSON."""
+    from api.commands.privacy import export
+
+    raise typer.Exit(export(account, out, purpose))
+
+
+@privacy.command("delete")
+def privacy_delete(
+    account: Annotated[str, typer.Argument(help="The account's id.")], json: JsonOption = False
+) -> None:
+    """Delete a customer whose wallet is empty: plates, name, phone, pictures; the ledger stays."""
+    from api.commands.privacy import delete
+
+    raise typer.Exit(delete(account, as_json=json))
+
+
+@privacy.command("reindex")
+def privacy_reindex() -> None:
+    """Make the index of plates anew, after the secret has changed."""
+    from api.commands.privacy import reindex
+
+    raise typer.Exit(reindex())

@@ -15,13 +15,13 @@ ApiError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from api.problem_rows import PRIVACY, Problem
 from wallet import errors as wallet_errors
 
 
@@ -151,19 +151,10 @@ class InternalError(ApiError):
     sentence = "Something went wrong inside the service; the request id leads to it in the log."
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One row of the table. remedy: what the caller does now."""
-
-    status: HTTPStatus
-    code: str
-    title: str
-    remedy: str
-
-
 _S = HTTPStatus
 
 PROBLEMS: dict[type[Exception], Problem] = {
+    **PRIVACY,
     NotSignedIn: Problem(
         _S.UNAUTHORIZED,
         "not_signed_in",

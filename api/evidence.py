@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from api.errors import EvidenceDiffers, EvidenceNotJpeg, EvidenceUnknown
@@ -51,6 +54,21 @@ class EvidenceStore:
         if not SHA256_HEX.fullmatch(sha256):
             raise EvidenceUnknown(sha256=sha256)
         return os.path.exists(f"{self._root}/{sha256[:2]}/{sha256}.jpg")  # noqa: PTH110  asked for each sighting
+
+    def delete(self, sha256: str) -> bool:
+        """Delete the picture; says whether it was there. Its bytes stay on the disk until written over."""
+        try:
+            self._path(sha256).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def older_than(self, before: datetime) -> Iterator[str]:
+        """The hashes of pictures that were written before this."""
+        for path in self._root.glob("??/*.jpg"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before.timestamp() and SHA256_HEX.fullmatch(path.stem):
+                    yield path.stem
 
     def _path(self, sha256: str) -> Path:
         if not SHA256_HEX.fullmatch(sha256):

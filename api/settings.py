@@ -126,6 +126,9 @@ class Settings(BaseSettings):
         None, ge=0, description="So many confirmed readings make a corrected one trusted again"
     )
 
+    retain_strangers_s: int = Field(
+        10_800, ge=0, description="Plates and pictures of cars that are nobody's are erased after this"
+    )
     shadow_rules: str = Field(
         "",
         description="Rules tried beside, moving nothing: auto_ceiling_ppm=1000,review_cost_fen=300",

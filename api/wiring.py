@@ -15,15 +15,16 @@ from api.channels import Channel, SandboxChannel
 from api.deciding import decider
 from api.dispute.signing import Signer
 from api.evidence import EvidenceStore
+from api.forgetting import Forgetting
 from api.janitor import Rounds
-from api.keys import channel_key, ledger_key, pack_seed, server_secret
+from api.keys import channel_key, ledger_key, pack_seed, plate_key, server_secret
 from api.metrics import Metrics
 from api.migrations import upgrade
 from api.nonces import DatabaseNonces, NonceStore, RedisNonces, connect_redis
 from api.passwords import Passwords
 from api.relay import Relay
 from api.schemas.devices import CameraHealthMessage
-from api.settings import Settings, shadow_rules
+from api.settings import BadSettings, Settings, shadow_rules
 from vision.confusion import measured_lookalikes
 from wallet.access import Access, CameraStatus
 from wallet.rules import Rules
@@ -64,6 +65,7 @@ class Services:
     passwords: Passwords
     redis_client: redis.Redis | None
     signer: Signer
+    forgetting: Forgetting
 
     def start(self) -> None:
         """Begin the work in the background."""
@@ -134,6 +136,18 @@ def open_database(settings: Settings) -> Wallet:
     return open_wallet(settings.database_url, rules, engine=engine, alike=measured_lookalikes())
 
 
+def retention(settings: Settings, rules: Rules) -> timedelta:
+    """How long strangers are kept. A sale may ask who else stood at its pump as long as its stay may last.
+
+    Raises BadSettings for less.
+    """
+    least_s = rules.longest_stay_s + rules.sale_grace_s
+    if settings.retain_strangers_s < least_s:
+        why = "the longest stay and the grace of a sale"
+        raise BadSettings([f"PLATEPAY_RETAIN_STRANGERS_S must be {least_s} or more: {why}"])
+    return timedelta(seconds=settings.retain_strangers_s)
+
+
 def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Services:
     """Every part, ready to start. Raises WalletError where the database cannot be trusted with money."""
     wallet = open_database(settings)
@@ -157,6 +171,10 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
         channels["sandbox"] = SandboxChannel(channel_key(secret, "sandbox"), nonces)
 
     sealing_key = ledger_key(secret)
+    forgetting = Forgetting(wallet.privacy, evidence, retention(settings, wallet.rules))
+    wallet.privacy.plate_key = plate_key(secret)
+    if not wallet.privacy.is_indexed():
+        wallet.privacy.reindex()
 
     def look_after(now: datetime) -> None:
         # A test that moves the clock moves everything; a service goes by the clock it shares with the others.
@@ -165,6 +183,7 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
         else:
             wallet.sweep(now)
         access.forget_expired(now)
+        forgetting.sweep(now)
         wallet.proving.seal_when_due(sealing_key, SEAL_EVERY)
 
     def count_again(now: datetime) -> None:
@@ -189,4 +208,5 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
         passwords=passwords,
         redis_client=redis_client,
         signer=Signer(pack_seed(secret)),
+        forgetting=forgetting,
     )

@@ -23,6 +23,10 @@ ERASED: Mapping[str, tuple[str, ...]] = {
     "vehicles": ("plate", "erasure_id"),
     "visits": ("plate", "erasure_id"),
     "accounts": ("name", "phone", "erasure_id"),
+    "reviews": ("reasons", "erasure_id"),
+    "review_answers": ("plate", "reason", "erasure_id"),
+    "review_ends": ("plate", "erasure_id"),
+    "corrections": ("text", "plate", "label", "evidence_crop", "erasure_id"),
 }
 TABLES = tuple(ERASED)
 
@@ -91,12 +95,65 @@ _MORE_THAN_ERASED: Mapping[str, str] = {
             "COALESCE(CAST(NEW.shadow AS TEXT), '') <> COALESCE(CAST(OLD.shadow AS TEXT), '')",
         )
     ),
+    "review_answers": " OR ".join(
+        (
+            _NAMES_NONE,
+            "NEW.plate IS NOT NULL",
+            "NEW.reason IS NOT NULL",
+            "NEW.id <> OLD.id",
+            "NEW.review_id <> OLD.review_id",
+            "NEW.action <> OLD.action",
+            "NEW.is_misread <> OLD.is_misread",
+            "NEW.answered_by <> OLD.answered_by",
+            "NEW.recorded_at <> OLD.recorded_at",
+        )
+    ),
+    "review_ends": " OR ".join(
+        (
+            _NAMES_NONE,
+            "NEW.plate IS NOT NULL",
+            "NEW.review_id <> OLD.review_id",
+            "NEW.ended_as <> OLD.ended_as",
+            "COALESCE(NEW.answer_id, '') <> COALESCE(OLD.answer_id, '')",
+            "COALESCE(NEW.account_id, '') <> COALESCE(OLD.account_id, '')",
+            "COALESCE(NEW.visit_id, '') <> COALESCE(OLD.visit_id, '')",
+            "COALESCE(NEW.sale_id, '') <> COALESCE(OLD.sale_id, '')",
+            "COALESCE(NEW.refund_id, '') <> COALESCE(OLD.refund_id, '')",
+            "NEW.moved_fen <> OLD.moved_fen",
+            "NEW.recorded_at <> OLD.recorded_at",
+        )
+    ),
+    "corrections": " OR ".join(
+        (
+            _NAMES_NONE,
+            "NEW.text IS NOT NULL",
+            f"NEW.plate <> '{NO_PLATE}'",
+            f"COALESCE(NEW.label, '') <> '{NO_PLATE}'",
+            "NEW.evidence_crop IS NOT NULL",
+            "NEW.id <> OLD.id",
+            "NEW.review_id <> OLD.review_id",
+            "NEW.sighting_id <> OLD.sighting_id",
+            "NEW.verdict <> OLD.verdict",
+            "NEW.decided_by <> OLD.decided_by",
+            "NEW.recorded_at <> OLD.recorded_at",
+        )
+    ),
 }
 
 
 def unless_erasing(table: str) -> str | None:
     """When an update of this table of facts is refused: None for always."""
     return _MORE_THAN_ERASED.get(table)
+
+
+def is_no_reasons_erasure() -> str:
+    """True where an update of a closed review item is anything but its reasons being emptied."""
+    same = ("id", "kind", "state", "subject", "amount_fen", "created_at")
+    return (
+        f"{_NAMES_NONE} OR CAST(NEW.reasons AS TEXT) <> '{EMPTY_LIST}' OR "
+        + " OR ".join(f"NEW.{column} <> OLD.{column}" for column in same)
+        + " OR COALESCE(NEW.closed_at, OLD.created_at) <> COALESCE(OLD.closed_at, OLD.created_at)"
+    )
 
 
 def changes_plate() -> str:

@@ -4,7 +4,7 @@ WalletError
 ├── NotFound: AccountUnknown, VehicleUnknown, OrderUnknown, SightingUnknown, VisitUnknown, ReviewUnknown,
 │             OperatorUnknown, DeviceUnknown, ChargeUnknown, TransferUnknown, AdjustmentUnknown,
 │             StopUnknown
-├── Conflict: KeyReused, PlateAlreadyBound, NameTaken, AlreadySet
+├── Conflict: KeyReused, PlateAlreadyBound, NameTaken, AlreadySet, AccountInUse
 ├── Invalid:  InvalidAmount, InvalidFact, SaleAmountMismatch
 └── Broken:   DurabilityTooLow, SchemaMissing
 
@@ -170,6 +170,20 @@ class PlateAlreadyBound(Conflict):
     def __init__(self, plate: str) -> None:
         super().__init__(f"the plate {plate} is bound to an account already; unbind it there first")
         self.plate = plate
+
+
+class AccountInUse(Conflict):
+    """why: money_left (with how much), visit_open or review_open."""
+
+    code = "account_in_use"
+
+    def __init__(self, account_id: str, why: str, money_fen: int) -> None:
+        left = {"money_left": f"{money_fen} fen are in its wallet: pay them out first"}
+        left |= {"visit_open": "a stay is open", "review_open": "a review item is open"}
+        super().__init__(f"the account {account_id} cannot be deleted: {left[why]}")
+        self.account_id = account_id
+        self.why = why
+        self.money_fen = money_fen
 
 
 class NameTaken(Conflict):

@@ -126,7 +126,9 @@ GUARDS: tuple[Guard, ...] = (
         "reviews_close_once",
         "reviews",
         "UPDATE",
-        "OLD.state <> 'open' OR " + _changed("id", "kind", "subject", "amount_fen", "created_at"),
+        f"({erasing.is_no_reasons_erasure()}) AND (OLD.state <> 'open' OR "
+        + _changed("id", "kind", "subject", "amount_fen", "created_at")
+        + ")",
         "a review item is closed once and keeps its facts",
     ),
     Guard(

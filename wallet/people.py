@@ -44,6 +44,14 @@ def find(connection: Connection, account_id: str) -> Account:
     return account
 
 
+def find_open(connection: Connection, account_id: str) -> Account:
+    """The account; raises AccountUnknown for one that was deleted, too."""
+    account = find(connection, account_id)
+    if rows.is_deleted(connection, account_id):
+        raise AccountUnknown(account_id)
+    return account
+
+
 def bind_vehicle(
     connection: Connection, account_id: str, plate: str, colour: str, key: str, new_id: NewId, now: datetime
 ) -> Vehicle:
@@ -53,7 +61,7 @@ def bind_vehicle(
         raise InvalidFact("plate", repr(plate), "must have 7 or 8 characters, letters and digits")
     if colour not in COLOURS:
         raise InvalidFact("colour", repr(colour), f"must be one of {', '.join(COLOURS)}")
-    find(connection, account_id)
+    find_open(connection, account_id)
     vehicle = Vehicle(new_id(), account_id, plate, colour, now, None)
     body = body_hash({"account_id": account_id, "plate": plate, "colour": colour})
     first = rows.claim_key(connection, "vehicle", key, body, vehicle.id, now)

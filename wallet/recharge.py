@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from wallet.errors import InvalidAmount
+from wallet.errors import AccountUnknown, InvalidAmount
 from wallet.facts import (
     Balance,
     ChannelPayment,
@@ -50,6 +50,8 @@ def create_order(
     check_name("channel", channel, 40)
     check_text("key", key, 255)
     balances.read_wallet(connection, account_id)
+    if people.is_deleted(connection, account_id):
+        raise AccountUnknown(account_id)
     body = body_hash({"account_id": account_id, "amount_fen": amount_fen, "channel": channel})
     order = RechargeOrder(new_id(), account_id, amount_fen, channel, "open", now, None, None)
     first = people.claim_key(connection, "recharge-order", key, body, order.id, now)
@@ -72,6 +74,8 @@ def channel_paid(
     check_text("order_id", payment.order_id)
     order = orders.find_order(connection, payment.order_id, lock=True)
     refused_because = _refusal(payment, order)
+    if refused_because is None and order is not None and people.is_deleted(connection, order.account_id):
+        refused_because = "account_deleted"
     told_before = orders.find_payment(connection, payment.channel, payment.channel_txn_id)
     if told_before is None and not orders.add_payment(connection, payment, refused_because, now):
         told_before = orders.find_payment(connection, payment.channel, payment.channel_txn_id)

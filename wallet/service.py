@@ -37,6 +37,7 @@ from wallet.habits import candidates as find_candidates
 from wallet.limiting import Limiting
 from wallet.once import write_named
 from wallet.plates import Positions
+from wallet.privacy import Privacy
 from wallet.proof import Proof
 from wallet.proving import Proving
 from wallet.reviewing import Reviewing
@@ -100,6 +101,7 @@ class Wallet:
         self.reviewing = Reviewing(store, rules, new_id)
         self.proof = Proof(store)
         self.limits = Limiting(store, new_id)
+        self.privacy = Privacy(store, new_id)
         self._new_id = new_id
 
     @property
@@ -205,11 +207,16 @@ class Wallet:
         check_sighting(sighting, posterior)
         return write_named(
             self.store,
-            lambda tx: visits.arrive(
-                tx, sighting, posterior, self.rules, self._new_id, now, self.proof.deciding
-            ),
+            lambda tx: self._arrive(tx, sighting, posterior, now),
             now,
         )
+
+    def _arrive(self, tx: Connection, sighting: SightingFact, posterior: Posterior, now: datetime) -> Arrival:
+        deciding = self.proof.deciding
+        arrival = visits.arrive(tx, sighting, posterior, self.rules, self._new_id, now, deciding)
+        if not arrival.repeated:
+            self.privacy.index(tx, sighting)
+        return arrival
 
     def depart(self, sighting_id: str, left_at: datetime, now: datetime) -> Visit | None:
         """The visit of the car that has left, None where it had none; raises SightingUnknown."""
@@ -273,6 +280,7 @@ class Wallet:
             lambda tx: matchlog.list_matches(
                 tx,
                 plate=plate,
+                plate_hash=None if plate is None else self.privacy.plate_hash(plate),
                 station=station,
                 outcome=outcome,
                 since=since,

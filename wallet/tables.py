@@ -356,6 +356,7 @@ reviews = Table(
     Column("reasons", JSON, nullable=False),
     time_column("created_at"),
     time_column("closed_at", nullable=True),
+    id_column("erasure_id"),
     UniqueConstraint("kind", "subject"),
     ForeignKeyConstraint(["sighting_id"], ["sightings.id"]),
     ForeignKeyConstraint(["visit_id"], ["visits.id"]),

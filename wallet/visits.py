@@ -283,8 +283,8 @@ def _finish(
             "sighting_id": match.sighting_id,
             "station": sighting.station,
             "camera": sighting.camera,
-            # The plate of a car that is nobody's leaves this service in no event.
-            "text": None if match.outcome == "none" else sighting.text,
+            # What is not surely a customer's plate leaves this service in no event.
+            "text": sighting.text if match.outcome == "auto" else None,
             "outcome": match.outcome,
             "plate": match.plate,
             "account_id": match.account_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from api.schemas.fields import Message, Time
 
@@ -22,3 +22,23 @@ class EvidenceReadView(Message):
 
 class EvidenceReadsAnswer(Message):
     reads: list[EvidenceReadView]
+
+
+class ExportAnswer(Message):
+    account_id: str
+    made_at: Time
+    tables: dict[str, list[dict[str, Any]]]
+
+
+class ErasureView(Message):
+    erasure_id: str
+    kind: str
+    subject: str
+    reason: str
+    actor: str
+    erased: list[str]
+    recorded_at: Time
+
+
+class ErasuresAnswer(Message):
+    erasures: list[ErasureView]

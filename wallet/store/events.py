@@ -19,6 +19,12 @@ def tell(connection: Connection, kind: str, body: dict[str, object], now: dateti
     add(connection, outbox, kind=kind, body=body, created_at=now, published_at=None)
 
 
+def has_open_review(connection: Connection, account_id: str) -> bool:
+    """Whether a person has still to answer something about this account."""
+    query = select(reviews.c.id).where(reviews.c.account_id == account_id, reviews.c.state == "open").limit(1)
+    return connection.execute(query).first() is not None
+
+
 def tell_answer(connection: Connection, kind: str, answer: Any, now: datetime) -> None:
     """Adds the event that a command was done, with its answer (a dataclass) as the body."""
     tell(connection, kind, asdict(answer), now)

@@ -8,13 +8,14 @@ from sqlalchemy import Connection, select
 
 from wallet.facts import Match, MatchRow
 from wallet.store.forecourt import match_from, sighting_from, visit_from, visits_with_money
-from wallet.tables import matches, sightings, visits
+from wallet.tables import matches, plate_index, sightings, visits
 
 
 def list_matches(
     connection: Connection,
     *,
     plate: str | None,
+    plate_hash: str | None,
     station: str | None,
     outcome: str | None,
     since: datetime | None,
@@ -24,13 +25,18 @@ def list_matches(
 ) -> list[MatchRow]:
     """Decisions, newest first.
 
-    `plate` finds what was read and what was matched, `before` is a sighting's id.
+    `plate` finds what was read and what was matched, what was read by its keyed hash where there is one;
+    `before` is a sighting's id.
     """
     query = select(matches).order_by(matches.c.decided_at.desc(), matches.c.sighting_id.desc()).limit(limit)
     if plate is not None or station is not None:
         query = query.join(sightings, sightings.c.id == matches.c.sighting_id)
     if plate is not None:
-        query = query.where((matches.c.plate == plate) | (sightings.c.text == plate))
+        read_so = sightings.c.text == plate
+        if plate_hash is not None:
+            known = select(plate_index.c.sighting_id).where(plate_index.c.plate_hash == plate_hash)
+            read_so = matches.c.sighting_id.in_(known)
+        query = query.where((matches.c.plate == plate) | read_so)
     if station is not None:
         query = query.where(sightings.c.station == station)
     if outcome is not None:

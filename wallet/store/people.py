@@ -57,6 +57,12 @@ def find_account(connection: Connection, account_id: str) -> Account | None:
     return None if row is None else _account(row)
 
 
+def is_deleted(connection: Connection, account_id: str) -> bool:
+    """Whether the account was deleted; its ledger is still there."""
+    query = select(accounts.c.erasure_id).where(accounts.c.id == account_id)
+    return connection.execute(query).scalar_one_or_none() is not None
+
+
 def list_accounts(connection: Connection, limit: int, after: str | None) -> list[Account]:
     """Accounts in the order they were opened."""
     query = select(accounts).order_by(accounts.c.id).limit(limit)

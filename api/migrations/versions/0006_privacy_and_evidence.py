@@ -14,7 +14,8 @@ from api.migrations import WouldLoseRows
 revision = "0006"
 down_revision = "0005"
 
-ERASABLE = ("sightings", "matches", "vehicles", "visits", "accounts")
+ERASABLE_FACTS = ("sightings", "matches", "review_answers", "review_ends", "corrections")
+ERASABLE = (*ERASABLE_FACTS, "vehicles", "visits", "accounts", "reviews")
 NEW_FACTS = ("deciders", "decision_inputs", "sighting_readings", "erasures", "evidence_reads")
 ADD_ONLY = ("deciders", "erasures", "evidence_reads")
 
@@ -59,6 +60,30 @@ UNLESS_ERASING = {
         "COALESCE(NEW.shadow_id, '') <> COALESCE(OLD.shadow_id, '') OR "
         "COALESCE(CAST(NEW.shadow AS TEXT), '') <> COALESCE(CAST(OLD.shadow AS TEXT), '')"
     ),
+    "review_answers": (
+        "NEW.erasure_id IS NULL OR COALESCE(OLD.erasure_id, NEW.erasure_id) <> "
+        "NEW.erasure_id OR NEW.plate IS NOT NULL OR NEW.reason IS NOT NULL OR NEW.id <> "
+        "OLD.id OR NEW.review_id <> OLD.review_id OR NEW.action <> OLD.action OR "
+        "NEW.is_misread <> OLD.is_misread OR NEW.answered_by <> OLD.answered_by OR "
+        "NEW.recorded_at <> OLD.recorded_at"
+    ),
+    "review_ends": (
+        "NEW.erasure_id IS NULL OR COALESCE(OLD.erasure_id, NEW.erasure_id) <> "
+        "NEW.erasure_id OR NEW.plate IS NOT NULL OR NEW.review_id <> OLD.review_id OR "
+        "NEW.ended_as <> OLD.ended_as OR COALESCE(NEW.answer_id, '') <> "
+        "COALESCE(OLD.answer_id, '') OR COALESCE(NEW.account_id, '') <> "
+        "COALESCE(OLD.account_id, '') OR COALESCE(NEW.visit_id, '') <> "
+        "COALESCE(OLD.visit_id, '') OR COALESCE(NEW.sale_id, '') <> COALESCE(OLD.sale_id, "
+        "'') OR COALESCE(NEW.refund_id, '') <> COALESCE(OLD.refund_id, '') OR NEW.moved_fen "
+        "<> OLD.moved_fen OR NEW.recorded_at <> OLD.recorded_at"
+    ),
+    "corrections": (
+        "NEW.erasure_id IS NULL OR COALESCE(OLD.erasure_id, NEW.erasure_id) <> "
+        "NEW.erasure_id OR NEW.text IS NOT NULL OR NEW.plate <> '' OR COALESCE(NEW.label, "
+        "'') <> '' OR NEW.evidence_crop IS NOT NULL OR NEW.id <> OLD.id OR NEW.review_id <> "
+        "OLD.review_id OR NEW.sighting_id <> OLD.sighting_id OR NEW.verdict <> OLD.verdict "
+        "OR NEW.decided_by <> OLD.decided_by OR NEW.recorded_at <> OLD.recorded_at"
+    ),
 }
 VISITS_NOW = (
     "NEW.id <> OLD.id OR NEW.station <> OLD.station OR NEW.account_id <> OLD.account_id OR "
@@ -72,11 +97,25 @@ VEHICLES_NOW = (
     "NEW.unbound_at <> COALESCE(OLD.unbound_at, NEW.unbound_at)) AND (OLD.unbound_at IS NOT "
     "NULL OR NEW.id <> OLD.id OR NEW.account_id <> OLD.account_id OR NEW.plate <> OLD.plate)"
 )
+REVIEWS_NOW = (
+    "(NEW.erasure_id IS NULL OR COALESCE(OLD.erasure_id, NEW.erasure_id) <> NEW.erasure_id "
+    "OR CAST(NEW.reasons AS TEXT) <> '[]' OR NEW.id <> OLD.id OR NEW.kind <> OLD.kind OR "
+    "NEW.state <> OLD.state OR NEW.subject <> OLD.subject OR NEW.amount_fen <> "
+    "OLD.amount_fen OR NEW.created_at <> OLD.created_at OR COALESCE(NEW.closed_at, "
+    "OLD.created_at) <> COALESCE(OLD.closed_at, OLD.created_at)) AND (OLD.state <> 'open' OR "
+    "NEW.id <> OLD.id OR NEW.kind <> OLD.kind OR NEW.subject <> OLD.subject OR "
+    "NEW.amount_fen <> OLD.amount_fen OR NEW.created_at <> OLD.created_at)"
+)
 VISITS_BEFORE = (
     "NEW.id <> OLD.id OR NEW.station <> OLD.station OR NEW.account_id <> OLD.account_id OR "
     "NEW.vehicle_id <> OLD.vehicle_id OR NEW.plate <> OLD.plate OR "
     "NEW.first_sighting_id <> OLD.first_sighting_id"
 )
+REVIEWS_BEFORE = (
+    "OLD.state <> 'open' OR NEW.id <> OLD.id OR NEW.kind <> OLD.kind OR NEW.subject <> OLD.subject"
+    " OR NEW.amount_fen <> OLD.amount_fen OR NEW.created_at <> OLD.created_at"
+)
+REVIEWS_SAY = "a review item is closed once and keeps its facts"
 VEHICLES_BEFORE = (
     "OLD.unbound_at IS NOT NULL OR NEW.id <> OLD.id OR NEW.account_id <> OLD.account_id OR "
     "NEW.plate <> OLD.plate"
@@ -99,10 +138,11 @@ def upgrade() -> None:
     _new_indexes()
     if _dialect() == "postgresql":
         op.execute(sa.text(RECORDED_FUNCTION))
-    for table in ("sightings", "matches"):
+    for table in ERASABLE_FACTS:
         _replace(table, f"{table}_no_update", UNLESS_ERASING[table], NEVER["UPDATE"])
     _replace("visits", "visits_same_visit", VISITS_NOW, "a visit keeps its vehicle and account")
     _replace("vehicles", "vehicles_unbound_once", VEHICLES_NOW, "a binding ends once")
+    _replace("reviews", "reviews_close_once", REVIEWS_NOW, REVIEWS_SAY)
     says = "an account that was deleted stays as it is"
     _guard("accounts", "accounts_deleted_once", "UPDATE", "OLD.erasure_id IS NOT NULL", says)
     for table in NEW_FACTS:
@@ -125,9 +165,10 @@ def downgrade() -> None:
     for table in ERASABLE:
         _drop(table, f"{table}_erasure_recorded")
     _drop("accounts", "accounts_deleted_once")
+    _replace("reviews", "reviews_close_once", REVIEWS_BEFORE, REVIEWS_SAY)
     _replace("vehicles", "vehicles_unbound_once", VEHICLES_BEFORE, "a binding ends once")
     _replace("visits", "visits_same_visit", VISITS_BEFORE, "a visit keeps its vehicle and account")
-    for table in ("sightings", "matches"):
+    for table in ERASABLE_FACTS:
         _replace(table, f"{table}_no_update", None, NEVER["UPDATE"])
     _drop_indexes()
     for table in (
