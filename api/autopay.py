@@ -57,8 +57,10 @@ class Autopay:
                 raise EvidenceMissing(kind=kind, sha256=sha256)
         positions = tuple(tuple(position) for position in message.positions)
         now = self._clock()
-        posterior = self._weigher.posterior(message.station, message.text, message.colour, positions, now)
-        return self._wallet.arrive(to_fact(message, positions), posterior, now)
+        posterior, weighed = self._weigher.weigh(
+            message.station, message.text, message.colour, positions, now
+        )
+        return self._wallet.arrive(to_fact(message, positions), posterior, now, weighed)
 
     def depart(self, message: DepartureMessage, camera: Speaker) -> None:
         """The car of a sighting has left. Raises SightingUnknown, WrongStation."""

@@ -59,6 +59,9 @@ def replay(
     rules: Annotated[Path | None, typer.Option(help="Rules to decide by, JSON or TOML.")] = None,
     change: Annotated[list[str] | None, typer.Option("--set", help="NAME=NUMBER: one rule changed.")] = None,
     shadow: Annotated[bool, typer.Option("--shadow", help="By the rules of PLATEPAY_SHADOW_RULES.")] = False,
+    reader_calibration: Annotated[
+        float, typer.Option(help="Raise each character's chance to this power before it is weighed.")
+    ] = 1.0,
     out: Annotated[Path | None, typer.Option(help="Where each decision is written, a line of JSON.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 where one drifts, or a car pays from a wrong account.")
@@ -69,7 +72,8 @@ def replay(
     from api.commands.replay import Asked
     from api.commands.replay import replay as run
 
-    asked = Asked(since, until, station, rules, tuple(change or ()), shadow, out, check, json)
+    changes, sharp = tuple(change or ()), reader_calibration
+    asked = Asked(since, until, station, rules, changes, shadow, sharp, out, check, json)
     raise typer.Exit(run(asked))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from vision.confusion import Confusion, measured_confusion
 from vision.posterior import Judgement, Registered, Traffic, judge
+from wallet.deciding import Weighed
 from wallet.facts import Candidate, Posterior, PosteriorPart
 from wallet.habits import StationTraffic
 from wallet.service import Wallet
@@ -26,6 +28,7 @@ class Weigher:
         self._prior_customer_ppm = prior_customer_ppm
         self._confusion = measured_confusion()
         self._traffic: dict[str, tuple[datetime, Traffic]] = {}
+        self._kept: dict[str, tuple[Traffic, str]] = {}
 
     def posterior(
         self, station: str, text: str | None, colour: str, positions: tuple[Position, ...], now: datetime
@@ -35,6 +38,26 @@ class Weigher:
             return Posterior((), 1_000_000)
         candidates = self._wallet.habits.candidates(positions, station, now)
         return weigh(positions, colour, candidates, self.traffic(station, now), self._confusion)
+
+    def weigh(
+        self, station: str, text: str | None, colour: str, positions: tuple[Position, ...], now: datetime
+    ) -> tuple[Posterior, Weighed | None]:
+        """The same, and what it is made of, for replays."""
+        if text is None:
+            return Posterior((), 1_000_000), None
+        candidates = self._wallet.habits.candidates(positions, station, now)
+        traffic = self.traffic(station, now)
+        kept = tuple((one.plate, one.colour, one.visits_here, one.visits_elsewhere) for one in candidates)
+        weighed = Weighed(self._kept_under(station, traffic, now), kept)
+        return weigh(positions, colour, candidates, traffic, self._confusion), weighed
+
+    def _kept_under(self, station: str, traffic: Traffic, now: datetime) -> str:
+        """The hash under which the traffic is in the database."""
+        known = self._kept.get(station)
+        if known is None or known[0] is not traffic:
+            traffic_id = self._wallet.proof.keep_traffic(station, asdict(traffic), now)
+            known = self._kept[station] = (traffic, traffic_id)
+        return known[1]
 
     def traffic(self, station: str, now: datetime) -> Traffic:
         """What usually comes to the station, as counted last night."""

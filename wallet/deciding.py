@@ -25,13 +25,24 @@ class StayNote:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """What the posterior was made of. traffic_id: of a snapshot that was registered; plates once each.
+
+    candidates: plate, colour, visits here and elsewhere of each registered plate near the reading.
+    """
+
+    traffic_id: str
+    candidates: tuple[tuple[str, str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What decided besides the sighting and the posterior.
 
     bound: the bindings of the candidates at that time. available_fen: of the likely vehicle's wallet when the
     loss was weighed; for_hold_fen: when the hold was placed, after holds of overstays were released. Both
     None where no wallet was asked. objections: what else spoke against it. wanted: what limits and tariff
-    made of the hold.
+    made of the hold. weighed: None where the posterior came from somebody who did not say what it is made of.
     """
 
     bound: tuple[Vehicle, ...] = ()
@@ -40,6 +51,7 @@ class Inputs:
     stay: StayNote | None = None
     objections: tuple[Reason, ...] = ()
     wanted: Wanted = field(default_factory=Wanted)
+    weighed: Weighed | None = None
 
 
 class Notes:
@@ -83,11 +95,15 @@ class DeciderFact:
 
 @dataclass(frozen=True, slots=True)
 class Deciding:
-    """Who decides now: ids of registered deciders, None where nobody said. shadow: rules tried beside."""
+    """Who decides now: ids of registered deciders, None where nobody said. shadow: rules tried beside.
+
+    weighed: what the posterior of the sighting at hand was made of.
+    """
 
     decider_id: str | None = None
     shadow_id: str | None = None
     shadow: Rules | None = None
+    weighed: Weighed | None = None
 
 
 NOBODY = Deciding()

@@ -41,6 +41,7 @@ FACTS = (
     "known_cases",
     "known_case_answers",
     "deciders",
+    "traffic_snapshots",
     "decision_inputs",
     "sighting_readings",
     "erasures",
@@ -248,7 +249,7 @@ def creating(dialect: str) -> list[str]:
 
 
 # What the service itself clears away: keys of plates that were unbound, and what has expired.
-CLEARED = ("plate_keys", "nonces", "sessions", "plate_index")
+CLEARED = ("plate_keys", "nonces", "sessions", "plate_index", "twins")
 
 
 def granting(role: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from wallet.deciding import DeciderFact, Deciding, Inputs
 from wallet.errors import VisitUnknown
 from wallet.facts import SightingFact
+from wallet.fingerprint import body_hash
 from wallet.rules import Rules
 from wallet.store import dispute, forecourt, replay
 from wallet.store import proof as rows
@@ -66,6 +67,16 @@ class Proof:
     def register(self, decider: DeciderFact) -> None:
         """Keeps a decider under its hash, once."""
         self._store.write(lambda tx: rows.add_decider(tx, decider))
+
+    def keep_traffic(self, station: str, traffic: Mapping[str, object], now: datetime) -> str:
+        """The hash under which what comes to a station is kept for replays."""
+        traffic_id = body_hash({"station": station, "traffic": dict(traffic)})
+        self._store.write(lambda tx: rows.add_traffic(tx, traffic_id, station, traffic, now))
+        return traffic_id
+
+    def traffic(self, traffic_id: str) -> Mapping[str, Any] | None:
+        """What came to a station when a sighting was weighed."""
+        return self._store.read(lambda tx: rows.find_traffic(tx, traffic_id))
 
     def decider(self, decider_id: str) -> DeciderFact | None:
         """The code and rules of this hash."""

@@ -25,6 +25,16 @@ deciders = Table(
     time_column("first_used_at"),
 )
 
+# What usually came to a station when sightings there were weighed, under its hash.
+traffic_snapshots = Table(
+    "traffic_snapshots",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("traffic", JSON, nullable=False),
+    time_column("first_used_at"),
+)
+
 # What a decision was made of besides the sighting and the posterior, so that it can be made again; and what
 # a second set of rules would have done.
 decision_inputs = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import uuid_utils
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from wallet import departures, people, recharge, sales, visits
 from wallet.access import Access
 from wallet.commands import Commands
+from wallet.deciding import Weighed
 from wallet.errors import OrderUnknown, ReviewUnknown, VisitUnknown
 from wallet.facts import (
     Account,
@@ -202,17 +204,29 @@ class Wallet:
 
     # The forecourt ------------------------------------------------------------------------------------------
 
-    def arrive(self, sighting: SightingFact, posterior: Posterior, now: datetime) -> Arrival:
-        """Decides about a sighting once: its match, and visit and hold where the car is surely known."""
+    def arrive(
+        self, sighting: SightingFact, posterior: Posterior, now: datetime, weighed: Weighed | None = None
+    ) -> Arrival:
+        """Decides about a sighting once: its match, and visit and hold where the car is surely known.
+
+        weighed: what the posterior was made of, kept for replays.
+        """
         check_sighting(sighting, posterior)
         return write_named(
             self.store,
-            lambda tx: self._arrive(tx, sighting, posterior, now),
+            lambda tx: self._arrive(tx, sighting, posterior, now, weighed),
             now,
         )
 
-    def _arrive(self, tx: Connection, sighting: SightingFact, posterior: Posterior, now: datetime) -> Arrival:
-        deciding = self.proof.deciding
+    def _arrive(
+        self,
+        tx: Connection,
+        sighting: SightingFact,
+        posterior: Posterior,
+        now: datetime,
+        weighed: Weighed | None,
+    ) -> Arrival:
+        deciding = replace(self.proof.deciding, weighed=weighed)
         arrival = visits.arrive(tx, sighting, posterior, self.rules, self._new_id, now, deciding)
         if not arrival.repeated:
             self.privacy.index(tx, sighting)

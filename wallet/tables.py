@@ -51,6 +51,7 @@ from wallet.proof_tables import (
     evidence_reads,
     plate_index,
     sighting_readings,
+    traffic_snapshots,
 )
 from wallet.review_tables import corrections, known_case_answers, known_cases, review_answers, review_ends
 from wallet.twin_tables import nightly_counts, station_traffic, twins
@@ -109,6 +110,7 @@ __all__ = [
     "station_prices",
     "station_tariffs",
     "station_traffic",
+    "traffic_snapshots",
     "transfers",
     "twins",
     "vehicles",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from api.commands.failures import CommandError
 
 if TYPE_CHECKING:
+    from api.reweighing import Reweighing
     from api.settings import Settings
     from wallet.deciding import DeciderFact
     from wallet.proof import Proof
@@ -33,6 +34,7 @@ class Asked:
     rules: Path | None
     changes: tuple[str, ...]
     shadow: bool
+    sharpness: float
     out: Path | None
     check: bool
     as_json: bool
@@ -41,9 +43,12 @@ class Asked:
 def replay(asked: Asked) -> int:
     """Decide again and tell the difference; returns 1 where --check finds a drift or a wrong car."""
     from api.commands.database import open_existing_wallet
+    from api.reweighing import Reweighing
     from api.settings import read_settings
     from wallet.store.replay import Span
 
+    if not 0.1 <= asked.sharpness <= 10:
+        raise CommandError(f"--reader-calibration is an exponent from 0.1 to 10, not {asked.sharpness}")
     settings = read_settings()
     span = Span(_moment("--since", asked.since), _moment("--until", asked.until), asked.station)
     choose = Choice(asked, settings)
@@ -51,7 +56,10 @@ def replay(asked: Asked) -> int:
     lines = hashlib.sha256()
     written = None if asked.out is None else _open(asked.out)
     try:
-        diff, by = _compare(wallet.proof, span_of=span, choose=choose, lines=lines, written=written)
+        again = Reweighing(wallet.proof, asked.sharpness)
+        diff, by = _compare(
+            wallet.proof, span_of=span, choose=choose, again=again, lines=lines, written=written
+        )
     finally:
         wallet.close()
         if written is not None:
@@ -81,6 +89,7 @@ class Choice:
         from wallet.rules import Rules
 
         self.code = code_sha256()
+        self._as_read = asked.sharpness == 1.0
         self._configured = Rules(**settings.rule_overrides())
         self._others: Rules | None = None
         if asked.rules is not None:
@@ -102,12 +111,17 @@ class Choice:
         return replace(base, **self._changes) if self._changes else base
 
     def is_same(self, decider: DeciderFact | None, rules: Rules) -> bool:
-        """Whether the very code and rules decide that decided then."""
-        return decider is not None and decider.code_sha256 == self.code and decider.rules == asdict(rules)
+        """Whether the very code, rules and readings decide that decided then."""
+        return (
+            self._as_read
+            and decider is not None
+            and decider.code_sha256 == self.code
+            and decider.rules == asdict(rules)
+        )
 
 
 def _compare(
-    proof: Proof, *, span_of: Any, choose: Choice, lines: Any, written: Any
+    proof: Proof, *, span_of: Any, choose: Choice, again: Reweighing, lines: Any, written: Any
 ) -> tuple[Diff, dict[str, int]]:
     from wallet.replay_diff import Diff, line
     from wallet.replaying import decide_again
@@ -124,7 +138,10 @@ def _compare(
         rules = choose.rules(decider)
         if stored.inputs is None:
             raise RuntimeError("a decision without inputs is not made again")
-        verdict = decide_again(stored.sighting, stored.match.posterior, stored.inputs, rules)
+        sighting, posterior = again.sighting(stored.sighting), stored.match.posterior
+        if stored.inputs.weighed is not None:
+            posterior = again.posterior(sighting, stored.inputs.weighed)
+        verdict = decide_again(sighting, posterior, stored.inputs, rules)
         diff.see(stored, verdict, same_decider=choose.is_same(decider, rules))
         text = json.dumps(line(stored, verdict), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         lines.update(f"{text}\n".encode())

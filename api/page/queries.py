@@ -114,11 +114,12 @@ class LogQueries:
         if found is None:
             return None
         sighting, match = found.sighting, found.match
-        for sha256 in (sighting.evidence_frame, sighting.evidence_crop):
-            if sha256:
-                self._services.access.record_look(
-                    sha256, operator.operator_id, "details", self._services.clock()
-                )
+        now = self._services.clock()
+        read = [("picture", sha256) for sha256 in (sighting.evidence_frame, sighting.evidence_crop) if sha256]
+        for kind, subject in (("sighting", sighting_id), *read):
+            self._services.access.record_read(
+                kind, subject, "details", operator.operator_name, now, operator.operator_id
+            )
         row = to_row(found, self._name(match.account_id), self._zone)
         facts = [
             ("首次看到 First seen", self._moment(sighting.first_seen_at)),

@@ -215,3 +215,25 @@ def test_the_command_writes_a_pack_that_the_command_verifies(visited, monkeypatc
     newest = service.parts.access.reads(visit_id)[0]
     assert newest.actor.startswith("command line")
     assert newest.purpose == "court"
+
+
+def test_a_live_decision_is_weighed_and_made_again_byte_for_byte_and_otherwise_by_surer_readers(
+    visited, monkeypatch, tmp_path, capsys
+):
+    """What the service itself decided: candidates, habits and traffic of then, weighed by the code of now."""
+    from api.commands.replay import Asked, replay
+
+    service, _, _, _ = visited
+    monkeypatch.setenv("PLATEPAY_DATA_DIR", str(service.settings.data_dir))
+    weighed = service.parts.wallet.proof.inputs(service.parts.wallet.matches()[0].sighting.sighting_id)[
+        1
+    ].weighed
+    assert [one[0] for one in weighed.candidates] == ["粤B12345"]
+    code = replay(Asked(None, None, None, None, (), False, 1.0, tmp_path / "a", True, True))
+    told = json.loads(capsys.readouterr().out)
+    assert (code, told["drifted"], told["same"]) == (0, 0, told["decisions"])
+    assert told["decisions"] == 1
+    replay(Asked(None, None, None, None, (), False, 0.5, tmp_path / "b", False, True))
+    other = json.loads(capsys.readouterr().out)
+    assert other["decisions_sha256"] != told["decisions_sha256"]
+    assert other["drifted"] == 0

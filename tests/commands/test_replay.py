@@ -77,7 +77,7 @@ def run(day, capsys, tmp_path):
     def run_it(**changes):
         asked = {
             "since": None, "until": None, "station": None, "rules": None, "changes": (),
-            "shadow": False, "out": None, "check": True, "as_json": True,
+            "shadow": False, "sharpness": 1.0, "out": None, "check": True, "as_json": True,
         }  # fmt: skip
         capsys.readouterr()
         code = replay(Asked(**{**asked, **changes}))
@@ -176,7 +176,7 @@ def test_the_shadow_said_then_what_replay_says_now(tmp_path, monkeypatch, capsys
     said = {note.sighting_id: note.outcome for note in made.wallet.proof.shadows()}
     made.wallet.close()
     out = tmp_path / "out.jsonl"
-    code = replay(Asked(None, None, None, None, (), True, out, True, True))
+    code = replay(Asked(None, None, None, None, (), True, 1.0, out, True, True))
     told = json.loads(capsys.readouterr().out)
     assert (code, told["transitions"]) == (0, {"auto -> review": 1})
     lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]

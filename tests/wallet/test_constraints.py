@@ -41,6 +41,7 @@ def used(wallet, forecourt):
 def _evidence(wallet, forecourt):
     """A sighting with a reading, decided by somebody; an erasure; a look as the version before wrote it."""
     wallet.proof.decide_as(DeciderFact("d1", "c" * 64, {}, {}, forecourt.at(0)))
+    wallet.proof.keep_traffic("demo", {"cars": 0}, forecourt.at(0))
     reading = ReadingFact(forecourt.at(0), "blue", 1, 1, Said(None, 1_000_000, ()))
     seen = replace(forecourt.sighting("粤B00004", pump="4", sighting_id="s4"), readings=(reading,))
     wallet.arrive(seen, Posterior((), 1_000_000), forecourt.at(0))
@@ -146,7 +147,7 @@ REFUSED = [
     ("UPDATE sales SET state = 'waiting', captured_fen = 0", "stays settled"),
     ("UPDATE recharge_orders SET state = 'open', paid_at = NULL, channel_txn_id = NULL", "paid once"),
     ("UPDATE vehicles SET plate = '粤B00001' WHERE plate = '粤B00002'", "binding"),
-    ("UPDATE reviews SET state = 'closed'", "open_is_not_closed"),
+    ("UPDATE reviews SET state = 'closed' WHERE state = 'open'", "open_is_not_closed"),
     (
         "INSERT INTO vehicles (id, account_id, plate, colour, bound_at)"
         " SELECT 'x', account_id, plate, colour, bound_at FROM vehicles LIMIT 1",

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, String, cast, delete, insert, or_, select, tuple_, update
 
-from wallet.store.events import reasons_from_json
+from wallet.facts import Reason
+from wallet.store.events import reasons_from_json, reasons_to_json
 from wallet.tables import (
     accounts,
     corrections,
@@ -24,6 +25,7 @@ from wallet.tables import (
     reviews,
     sighting_readings,
     sightings,
+    twins,
     vehicles,
     visits,
 )
@@ -110,7 +112,7 @@ def empty_sighting(connection: Connection, sighting_id: str, erasure_id: str, *,
     reasons = connection.execute(
         select(matches.c.reasons).where(matches.c.sighting_id == sighting_id)
     ).scalar_one()
-    codes = [{"code": reason.code, "text": ""} for reason in reasons_from_json(reasons)]
+    codes = reasons_to_json([Reason(reason.code, "") for reason in reasons_from_json(reasons)])
     _empty(connection, sightings, "id", sighting_id, erasure_id, text=None, positions=[])
     _empty(
         connection,
@@ -131,6 +133,10 @@ def empty_sighting(connection: Connection, sighting_id: str, erasure_id: str, *,
 
 def empty_account(connection: Connection, account_id: str, plates: Sequence[str], erasure_id: str) -> None:
     """Takes name, phone and plates out of an account, its vehicles, visits and review items."""
+    mine = select(vehicles.c.id).where(vehicles.c.account_id == account_id)
+    connection.execute(
+        delete(twins).where(twins.c.first_vehicle_id.in_(mine) | twins.c.second_vehicle_id.in_(mine))
+    )
     _empty(connection, vehicles, "account_id", account_id, erasure_id, plate=NO_PLATE)
     _empty(connection, visits, "account_id", account_id, erasure_id, plate=NO_PLATE)
     _empty(connection, reviews, "account_id", account_id, erasure_id, reasons=[])

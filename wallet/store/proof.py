@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from wallet.decide import Wanted
-from wallet.deciding import DeciderFact, Deciding, Inputs, StayNote
+from wallet.deciding import DeciderFact, Deciding, Inputs, StayNote, Weighed
 from wallet.facts import Match, SightingFact, Vehicle
 from wallet.fingerprint import body_hash
 from wallet.reading_facts import Corner, ReadingFact, Said
 from wallet.replaying import Verdict
 from wallet.store.events import reasons_from_json, reasons_to_json
 from wallet.store.statements import add, insert_new
-from wallet.tables import deciders, decision_inputs, sighting_readings
+from wallet.tables import deciders, decision_inputs, sighting_readings, traffic_snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,18 @@ def find_readings(connection: Connection, sighting_id: str) -> KeptReadings | No
 
 
 def _reading_row(reading: ReadingFact) -> dict[str, Any]:
-    return {**asdict(reading), "captured_at": reading.captured_at.isoformat()}
+    return {
+        "captured_at": reading.captured_at.isoformat(),
+        "colour": reading.colour,
+        "quality_ppm": reading.quality_ppm,
+        "weight_ppm": reading.weight_ppm,
+        "said": _said_row(reading.said),
+        "second": None if reading.second is None else _said_row(reading.second),
+    }
+
+
+def _said_row(said: Said) -> dict[str, Any]:
+    return {"text": said.text, "wrong_ppm": said.wrong_ppm, "positions": said.positions}
 
 
 def _reading(row: Mapping[str, Any]) -> ReadingFact:
@@ -128,7 +139,7 @@ def add_inputs(
         decision_inputs,
         sighting_id=match.sighting_id,
         decider_id=deciding.decider_id,
-        inputs=inputs_row(inputs),
+        inputs=inputs_row(replace(inputs, weighed=deciding.weighed)),
         shadow_id=deciding.shadow_id,
         **values,
     )
@@ -177,6 +188,7 @@ def inputs_row(inputs: Inputs) -> dict[str, Any]:
         "available_fen": inputs.available_fen,
         "for_hold_fen": inputs.for_hold_fen,
         "stay": None if inputs.stay is None else asdict(inputs.stay),
+        "weighed": None if inputs.weighed is None else asdict(inputs.weighed),
         "objections": reasons_to_json(inputs.objections),
         "wanted": asdict(inputs.wanted),
     }
@@ -191,7 +203,34 @@ def inputs_from(row: Mapping[str, Any]) -> Inputs:
         stay=None if row["stay"] is None else StayNote(**row["stay"]),
         objections=reasons_from_json(row["objections"]),
         wanted=Wanted(**row.get("wanted", {})),
+        weighed=None if row.get("weighed") is None else _weighed(row["weighed"]),
     )
+
+
+def _weighed(row: Mapping[str, Any]) -> Weighed:
+    candidates = tuple((str(plate), str(colour), int(a), int(b)) for plate, colour, a, b in row["candidates"])
+    return Weighed(row["traffic_id"], candidates)
+
+
+def add_traffic(
+    connection: Connection, traffic_id: str, station: str, traffic: Mapping[str, object], now: datetime
+) -> None:
+    """Keeps what came to a station, under its hash, once."""
+    insert_new(
+        connection,
+        traffic_snapshots,
+        id=traffic_id,
+        station=station,
+        traffic=dict(traffic),
+        first_used_at=now,
+    )
+
+
+def find_traffic(connection: Connection, traffic_id: str) -> Mapping[str, Any] | None:
+    """The snapshot of this hash."""
+    query = select(traffic_snapshots.c.traffic).where(traffic_snapshots.c.id == traffic_id)
+    found: Mapping[str, Any] | None = connection.execute(query).scalar_one_or_none()
+    return found
 
 
 def _vehicle(row: Sequence[str]) -> Vehicle:

@@ -16,8 +16,14 @@ down_revision = "0005"
 
 ERASABLE_FACTS = ("sightings", "matches", "review_answers", "review_ends", "corrections")
 ERASABLE = (*ERASABLE_FACTS, "vehicles", "visits", "accounts", "reviews")
-NEW_FACTS = ("deciders", "decision_inputs", "sighting_readings", "erasures", "evidence_reads")
-ADD_ONLY = ("deciders", "erasures", "evidence_reads")
+NEW_FACTS = (
+    "deciders",
+    "traffic_snapshots",
+    "decision_inputs",
+    "sighting_readings",
+    "erasures",
+    "evidence_reads",
+)
 
 # When an update is refused: more than an erasure may change (SQL over OLD and NEW), as in this version.
 UNLESS_ERASING = {
@@ -158,10 +164,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Back to the version before, where nothing was erased yet: its triggers know no erasure."""
-    erased = op.get_bind().execute(sa.text("SELECT COUNT(*) FROM erasures")).scalar_one()
-    if erased:
-        raise WouldLoseRows("0005", "erasures", erased)
+    """Back to the version before, where nothing was erased or looked at: it knows neither.
+
+    What decisions were made of is lost: they stand, and cannot be made again.
+    """
+    for table in ("erasures", "evidence_reads"):
+        rows = sa.select(sa.func.count()).select_from(sa.table(table))
+        count = op.get_bind().execute(rows).scalar_one()
+        if count:
+            raise WouldLoseRows("0005", table, count)
     for table in ERASABLE:
         _drop(table, f"{table}_erasure_recorded")
     _drop("accounts", "accounts_deleted_once")
@@ -171,14 +182,10 @@ def downgrade() -> None:
     for table in ERASABLE_FACTS:
         _replace(table, f"{table}_no_update", None, NEVER["UPDATE"])
     _drop_indexes()
-    for table in (
-        "plate_index",
-        "sighting_readings",
-        "decision_inputs",
-        "evidence_reads",
-        "deciders",
-        "erasures",
-    ):
+    op.drop_table("plate_index")
+    for table in ("sighting_readings", "decision_inputs", "evidence_reads"):
+        op.drop_table(table)
+    for table in ("traffic_snapshots", "deciders", "erasures"):
         op.drop_table(table)
     if _dialect() == "postgresql":
         op.execute(sa.text("DROP FUNCTION platepay_erasure()"))
@@ -261,6 +268,14 @@ def _new_tables() -> None:
         sa.Column("configuration", sa.JSON(), nullable=False),
         sa.Column("first_used_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deciders")),
+    )
+    op.create_table(
+        "traffic_snapshots",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("station", sa.String(length=64), nullable=False),
+        sa.Column("traffic", sa.JSON(), nullable=False),
+        sa.Column("first_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_traffic_snapshots")),
     )
     op.create_table(
         "erasures",
