@@ -188,10 +188,19 @@ def forget_events(connection: Connection, plates: Sequence[str]) -> int:
     for plate in plates:
         query = select(outbox.c.id, outbox.c.body).where(cast(outbox.c.body, String).contains(plate))
         for row in connection.execute(query).all():
-            body = {name: None if value == plate else value for name, value in row.body.items()}
+            body = _without(row.body, plate)
             connection.execute(update(outbox).where(outbox.c.id == row.id).values(body=body))
             changed += 1
     return changed
+
+
+def _without(value: Any, plate: str) -> Any:
+    """The value with nothing in the place of every text that holds the plate."""
+    if isinstance(value, dict):
+        return {name: _without(part, plate) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without(part, plate) for part in value]
+    return None if isinstance(value, str) and plate in value else value
 
 
 # Pictures ---------------------------------------------------------------------------------------------------
