@@ -24,7 +24,7 @@ class Reweighing:
         self._proof = proof
         self._sharpness = sharpness
         self._confusion: Confusion = measured_confusion()
-        self._traffic: dict[str, Traffic] = {}
+        self._traffic: dict[str, Traffic | None] = {}
 
     def sighting(self, sighting: SightingFact) -> SightingFact:
         """The sighting as readers calibrated otherwise would have said it."""
@@ -43,18 +43,18 @@ class Reweighing:
         wrong_ppm = min(MILLION, max(0, round(MILLION * (1 - right * share))))
         return replace(sighting, positions=positions, wrong_ppm=wrong_ppm)
 
-    def posterior(self, sighting: SightingFact, weighed: Weighed) -> Posterior:
-        """How likely each candidate of then is, by the posterior of now."""
+    def posterior(self, sighting: SightingFact, weighed: Weighed | None, then: Posterior) -> Posterior:
+        """How likely each candidate of then is by the posterior of now; that of then if it is not known."""
+        traffic = None if weighed is None else self._known(weighed.traffic_id)
+        if weighed is None or traffic is None:
+            return then
         registered = [Registered(*candidate) for candidate in weighed.candidates]
-        traffic = self._known(weighed.traffic_id)
         return to_posterior(judge(sighting.positions, sighting.colour, registered, traffic, self._confusion))
 
-    def _known(self, traffic_id: str) -> Traffic:
+    def _known(self, traffic_id: str) -> Traffic | None:
         if traffic_id not in self._traffic:
             found: Mapping[str, Any] | None = self._proof.traffic(traffic_id)
-            if found is None:
-                raise RuntimeError(f"the traffic {traffic_id} is not kept")
-            self._traffic[traffic_id] = Traffic(**found)
+            self._traffic[traffic_id] = None if found is None else Traffic(**found)
         return self._traffic[traffic_id]
 
 

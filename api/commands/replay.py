@@ -138,9 +138,8 @@ def _compare(
         rules = choose.rules(decider)
         if stored.inputs is None:
             raise RuntimeError("a decision without inputs is not made again")
-        sighting, posterior = again.sighting(stored.sighting), stored.match.posterior
-        if stored.inputs.weighed is not None:
-            posterior = again.posterior(sighting, stored.inputs.weighed)
+        sighting = again.sighting(stored.sighting)
+        posterior = again.posterior(sighting, stored.inputs.weighed, stored.match.posterior)
         verdict = decide_again(sighting, posterior, stored.inputs, rules)
         diff.see(stored, verdict, same_decider=choose.is_same(decider, rules))
         text = json.dumps(line(stored, verdict), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
