@@ -22,6 +22,13 @@ _TRANSFERS: Final = text(
     "SELECT rowid, kind, from_account, to_account, account_id, amount_fen, station, sale_id, visit_id, "
     "recharge_order_id, name FROM transfers WHERE rowid > :after ORDER BY rowid"
 )
+# A charge that one part of the wallet paid for is its own transfer.
+_CHARGES: Final = text(
+    "SELECT rowid, 'charge' AS kind, 'wallet:' || account_id || ':' || part AS from_account, "
+    "'revenue:' || station AS to_account, account_id, amount_fen, station, NULL AS sale_id, "
+    "NULL AS visit_id, NULL AS recharge_order_id, idempotency_key AS name FROM charges "
+    "WHERE part IS NOT NULL AND rowid > :after ORDER BY rowid"
+)
 _WALLETS: Final = text("SELECT account_id, principal_fen, bonus_fen, held_fen FROM wallets")
 _HELD: Final = text("SELECT account_id, SUM(amount_fen) FROM holds WHERE state = 'live' GROUP BY account_id")
 _STANDING: Final = text(
@@ -48,6 +55,7 @@ class Checks:
     world: World
     plan: Plan
     rows: int = 0
+    charge_rows: int = 0
     steps: int = 0
     fold: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     captured: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -155,6 +163,9 @@ class Checks:
     def _rows(self, connection: Connection) -> None:
         for row in connection.execute(_TRANSFERS, {"after": self.rows}):
             self.rows = row.rowid
+            self._transfer(row, connection)
+        for row in connection.execute(_CHARGES, {"after": self.charge_rows}):
+            self.charge_rows = row.rowid
             self._transfer(row, connection)
         held = {row[0]: int(row[1]) for row in connection.execute(_HELD)}
         for account, principal, bonus, held_fen in connection.execute(_WALLETS):
