@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from wallet.audit import PROOFS
+from wallet.review_facts import Given
 from wallet.store.database import make_engine
 
 
@@ -24,6 +25,7 @@ def day(wallet, forecourt):
     forecourt.arrive("粤B00001", pump="1", seconds=9_000, sighting_id="s3")
     forecourt.sell(90_000, pump="1", started=9_010)
     _commands(forecourt)
+    _reviews(forecourt)
     forecourt.must_add_up()
     return forecourt
 
@@ -48,6 +50,15 @@ def _commands(forecourt):
     proposed = commands.propose_adjustment(account_id, "principal", -250, "counted", **by())
     commands.decide_adjustment(proposed.adjustment_id, approve=True, **by("li"))
     assert granted.balance_fen == 51_800
+
+
+def _reviews(forecourt):
+    """A debit of 800 yuan that two people gave back."""
+    reviewing, given = forecourt.wallet.reviewing, Given("reverse")
+    by = {"now": forecourt.at(9_600)}
+    (visit,) = [one for one in forecourt.wallet.visits(state="captured") if one.captured_fen == 80_000]
+    waiting = reviewing.reverse_visit(visit.id, given, key="r1", actor="wang", **by)
+    assert reviewing.answer(waiting.review_id, given, key="r2", actor="li", **by).moved_fen == 80_000
 
 
 # What somebody with the database's password might do, and the proofs that must notice; the last
@@ -107,6 +118,17 @@ EDITS = [
     ),
     ("UPDATE sales SET captured_fen = captured_fen - 1", {"sale_fits_its_capture"}, "sale demo/"),
     ("DELETE FROM reviews", {"sale_for_review_is_in_the_queue"}, "sale demo/"),
+    ("DELETE FROM review_ends", {"closed_review_has_its_end"}, "its end is not there"),
+    (
+        "UPDATE review_answers SET action = 'reject' WHERE answered_by = 'wang'",
+        {"two_people_agreed"},
+        "decided by li and wang",
+    ),
+    (
+        "UPDATE review_ends SET moved_fen = moved_fen + 1 WHERE ended_as = 'reversed'",
+        {"review_moved_what_it_says"},
+        "given back 80000",
+    ),
     ("DELETE FROM matches WHERE sighting_id = 's3'", {"sighting_has_its_match"}, "sighting s3"),
     ("UPDATE matches SET plate = 'X' WHERE sighting_id = 's2'", {"match_fits_its_visit"}, "sighting s2"),
     ("UPDATE recharge_orders SET amount_fen = amount_fen + 1", {"paid_order_is_credited_once"}, "order "),
@@ -148,7 +170,8 @@ EDITS = [
     ),
     ("DELETE FROM refunds", {"refunds_add_up", "answer_has_its_rows"}, "belongs to no refund"),
     (
-        "UPDATE transfers SET reverses_id = (SELECT MIN(id) FROM transfers) WHERE kind = 'reversal'",
+        "UPDATE transfers SET reverses_id = (SELECT MIN(id) FROM transfers)"
+        " WHERE kind = 'reversal' AND refund_id IS NULL",
         {"reversal_takes_back_what_it_names"},
         "does not take back",
     ),
@@ -241,8 +264,8 @@ def test_the_audit_counts_what_it_looked_at(wallet, day):
     assert counts["sighting_has_its_match"] == 4
     assert counts["one_hold_per_visit"] == 4
     assert counts["one_capture_per_sale_and_visit"] == 2
-    assert counts["running_balance_adds_up"] == 14
-    assert counts["answer_has_its_rows"] == 7
+    assert counts["running_balance_adds_up"] == 15
+    assert counts["answer_has_its_rows"] == 9
     assert counts["charge_is_answered_once"] == 2
     assert wallet.audit().ok
 
