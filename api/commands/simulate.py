@@ -19,8 +19,8 @@ from api.simulation.bugs import BUGS
 from api.simulation.city import City, missed_bars, times_fewer
 from api.simulation.misreads import load_misreads
 
-CUSTOMERS, QUICK_CUSTOMERS = 1_000_000, 60_000
-VISITS, QUICK_VISITS = 400_000, 14_000
+CUSTOMERS, QUICK_CUSTOMERS = 1_000_000, 30_000
+VISITS, QUICK_VISITS = 400_000, 6_000
 PIPED_WIDTH: Final = 130
 PARTS: Final = ("all", "city", "forecourt")
 
@@ -149,7 +149,6 @@ def tell_city(console: Console, city: dict[str, Any]) -> None:
     console.print(
         "Not automatic: "
         + ", ".join(f"{code} {share:.2%}" for code, share in city["not_automatic_because"].items())
-        + f", unread {city['unread']:.2%}"
     )
     console.print(
         f"{measured['wrong']} of the measured sightings were wrong, {measured['wrong_that_debited']} of them "

@@ -22,7 +22,7 @@ from api.simulation.forecourt import (
 )
 from api.simulation.forecourt_plan import make_plan
 
-SECONDS, QUICK_SECONDS = 120.0, 8.0
+SECONDS, QUICK_SECONDS = 120.0, 6.0
 QUICK_BUGS_SECONDS: Final = 25.0
 BUGS_SECONDS: Final = 3_600.0
 SHORTEN_SECONDS: Final = 60.0

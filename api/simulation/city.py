@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import bisect
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -16,8 +15,9 @@ from api.simulation.drawing import FIELD_MIX, Drawing, Seen
 from api.simulation.intervals import rate_interval
 from api.simulation.judge import Judge
 from api.simulation.misreads import Misreads
-from api.simulation.strata import HARD_SHARE, Stratum, strata_of, unread_share
-from api.simulation.traffic import CUSTOMERS_SHARE, STATIONS, Car, Traffic
+from api.simulation.strata import HARD_SHARE, PUMP_LOOKS, Looks, Stratum, looks_of, strata_of
+from api.simulation.traffic import Car, Traffic
+from vision import posterior
 from wallet.decide import Decision
 from wallet.rules import Rules
 
@@ -26,6 +26,15 @@ BATCH: Final = 1_000
 MOST_WRONG, LEAST_AUTOMATIC, TIMES_FEWER = 1.0, 0.95, 10.0
 
 Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A car and what both cameras see of it. number: of the measured sighting at the pump, None: not read."""
+
+    car: Car
+    number: int | None
+    looks: tuple[Seen, Seen]
 
 
 @dataclass(slots=True)
@@ -44,18 +53,22 @@ class Tally:
     misread: int = 0
     misread_as_registered: int = 0
 
-    def add(self, car: Car, decision: Decision, weight: float) -> bool:
-        """Counts a visit; says whether the wrong one would pay."""
+    def add(self, car: Car, decisions: Sequence[Decision], weight: float) -> bool:
+        """Counts a stay; says whether the wrong one would pay. decisions: at the entry, then at the pump.
+
+        What the pump's camera leads to pays: nobody stands at a pump of whom only the entry has heard.
+        """
+        at_pump = decisions[-1]
         self.drawn += 1
         self.visits += weight
         self.customers += weight * car.is_customer
-        is_auto = decision.outcome == "auto"
+        is_auto = at_pump.outcome == "auto"
         self.automatic += weight * (is_auto and car.is_customer)
-        self.reviews += weight * (decision.outcome == "review")
-        if decision.outcome != "auto" and car.is_customer:
-            for reason in decision.reasons:
-                self.reasons[reason.code] += weight  # type: ignore[assignment]
-        plate = decision.vehicle.plate if decision.vehicle is not None else None
+        self.reviews += weight * sum(decision.outcome == "review" for decision in decisions)
+        if not is_auto and car.is_customer:
+            # The first reason alone, so that all of them add up.
+            self.reasons[at_pump.reasons[0].code] += weight  # type: ignore[assignment]
+        plate = at_pump.vehicle.plate if at_pump.vehicle is not None else None
         is_wrong = is_auto and not (car.is_customer and plate == car.plate)
         if is_wrong:
             self.wrong[weight] += 1
@@ -82,52 +95,69 @@ class City:
         self.drawing = Drawing(self.misreads, Random(f"{self.seed}/drawing"))  # noqa: S311
 
     def run(self, visits: int, progress: Progress = lambda *_: None) -> dict[str, Any]:
-        """Draws so many visits, decides each, and says what it comes to."""
-        strata = strata_of(self.misreads, visits)
+        """Draws so many stays, decides each, and says what it comes to."""
+        entry, pump = looks_of(self.misreads), looks_of(self.misreads, PUMP_LOOKS)
+        strata = strata_of(pump, visits)
         tallies = {stratum.name: Tally() for stratum in strata}
         baselines = Baselines(self.traffic.register)
         done, total = 0, sum(stratum.drawn for stratum in strata)
         for stratum in strata:
-            tally = tallies[stratum.name]
             for start in range(0, stratum.drawn, BATCH):
                 count = min(BATCH, stratum.drawn - start)
-                for car, index, seen in self._batch(stratum, count, baselines):
-                    if tally.add(car, self.judge.decide(seen), stratum.weight):
-                        tally.wrong_sightings.add(index)
-                    if not seen.is_right and stratum.kind is None:
-                        tally.misread += 1
-                        tally.misread_as_registered += (seen.text or "") in self.traffic.register
-                    baselines.watch(seen, stratum.weight, is_customer=car.is_customer)
+                drawn = [self._stay(stratum, car, entry, pump) for car in self.traffic.cars(count)]
+                texts = [text for stay in drawn for text in self._texts(stay, baselines)]
+                self.traffic.register.look_up(texts)
+                for stay in drawn:
+                    self._decide(stay, stratum, tallies[stratum.name], baselines)
                 done += count
                 progress("visits", done, total)
         return self._result(strata, tallies, baselines)
 
-    def _batch(self, stratum: Stratum, count: int, baselines: Baselines) -> Iterator[tuple[Car, int, Seen]]:
-        """Cars with what is seen of them; their neighbours are looked up together."""
-        chance, sightings = self.drawing.random, self.misreads.sightings
-        drawn = []
-        for car in self.traffic.cars(count):
-            place = bisect.bisect(stratum.chances, chance.random() * stratum.chances[-1])
-            index = stratum.sightings[min(place, len(stratum.sightings) - 1)]
-            if stratum.kind is None:
-                seen = self.drawing.measured(car.plate, car.colour, sightings[index])
-            else:
-                seen = self.drawing.field_error(car.plate, car.colour, stratum.kind, sightings[index])
-            drawn.append((car, index, seen))
-        texts = [text for _, _, seen in drawn for text in (seen.text or "", *baselines.texts(seen))]
-        self.traffic.register.look_up([text for text in texts if text])
-        yield from drawn
+    def _stay(self, stratum: Stratum, car: Car, entry: Looks, pump: Looks) -> Stay:
+        """What both cameras see of a car; an error of the field is on its plate for both."""
+        chance = self.drawing.random
+        at_entry = chance.choices(list(entry.chances), list(entry.chances.values()))[0]
+        numbers = (entry.draw(at_entry, chance), pump.draw(stratum.draw(chance), chance))
+        errors = None
+        if stratum.kind is not None:
+            errors = self.drawing.errors(stratum.kind, len(car.plate))
+        seen = [
+            self.drawing.unread(car.plate, car.colour)
+            if number is None
+            else self.drawing.measured(car.plate, car.colour, self.misreads.sightings[number], errors)
+            for number in numbers
+        ]
+        return Stay(car, numbers[-1], (seen[0], seen[1]))
+
+    @staticmethod
+    def _texts(stay: Stay, baselines: Baselines) -> list[str]:
+        texts = [seen.text for seen in stay.looks if seen.text is not None]
+        return [*texts, *baselines.texts(stay.looks[-1])]
+
+    def _decide(self, stay: Stay, stratum: Stratum, tally: Tally, baselines: Baselines) -> None:
+        car, at_pump = stay.car, stay.looks[-1]
+        self.judge.traffic = self._counted(car.station)
+        if tally.add(car, self.judge.stay(stay.looks, car.station), stratum.weight):
+            tally.wrong_sightings.add(-1 if stay.number is None else stay.number)
+        if stratum.kind is None and at_pump.text is not None and not at_pump.is_right:
+            tally.misread += 1
+            tally.misread_as_registered += at_pump.text in self.traffic.register
+        baselines.watch(at_pump, stratum.weight, is_customer=car.is_customer)
+
+    def _counted(self, station: int) -> posterior.Traffic:
+        if station not in self._of_station:
+            self._of_station[station] = self.traffic.counted(station)
+        return self._of_station[station]
+
+    _of_station: dict[int, posterior.Traffic] = field(default_factory=dict)
 
     def _result(
         self, strata: list[Stratum], tallies: dict[str, Tally], baselines: Baselines
     ) -> dict[str, Any]:
-        unread = unread_share(self.misreads)
         heaviest = max(stratum.weight for stratum in strata)
-        read = sum(tally.customers for tally in tallies.values())
-        # Who is not read is as often a customer as who is, and a person looks.
-        customers = read + unread * CUSTOMERS_SHARE
+        customers = sum(tally.customers for tally in tallies.values())
         automatic = sum(tally.automatic for tally in tallies.values())
-        reviews = sum(tally.reviews for tally in tallies.values()) + unread
+        reviews = sum(tally.reviews for tally in tallies.values())
         wrong: Counter[float] = sum((tally.wrong for tally in tallies.values()), Counter())
         can_go_wrong = [stratum.weight for stratum in strata if tallies[stratum.name].wrong]
         estimate, low, high = rate_interval(wrong.items(), max(can_go_wrong, default=_riskiest(strata)))
@@ -143,16 +173,15 @@ class City:
         return {
             "seed": self.seed,
             "customers": len(self.traffic.register),
-            "stations": STATIONS,
+            "stations": self.traffic.stations,
             "drawn": sum(tally.drawn for tally in tallies.values()),
             "stands_for": round(1 / min(s.weight for s in strata if s.weight)),
-            "customers_share": round(customers / 1.0, 4),
+            "customers_share": round(customers, 4),
             "hard_share": HARD_SHARE,
             "field_mix": dict(FIELD_MIX),
             "misreads": {"made_with": self.misreads.made_with, "sightings": len(self.misreads.sightings)},
             "ours": ours,
             "parts": {name: _part(tally, customers) for name, tally in tallies.items()},
-            "unread": round(unread, 5),
             "measurement": _measurement(self.misreads, tallies, customers),
             "not_automatic_because": _reasons(tallies, customers),
             "baselines": {

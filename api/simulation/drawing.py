@@ -52,6 +52,10 @@ class Seen:
         return self.text == self.plate
 
 
+# (place, what was doubtful there, chance of error of the whole sighting in ppm)
+Errors = tuple[tuple[int, Doubt, int], ...]
+
+
 @dataclass(slots=True)
 class Drawing:
     """Draws sightings. random: where all chance comes from."""
@@ -77,24 +81,26 @@ class Drawing:
         self._dim = by_top[: max(1, len(by_top) // 2)]
         self._slip = self._slips()
 
-    def measured(self, plate: str, colour: str, sighting: Measured) -> Seen:
-        """A measured sighting put onto this plate."""
+    def measured(self, plate: str, colour: str, sighting: Measured, errors: Errors | None = None) -> Seen:
+        """A measured sighting put onto this plate, with the errors of the field that are on it."""
         doubts: list[Doubt | None] = [None] * len(plate)
         for place, doubt in enumerate(sighting.positions):
             if doubt is not None:
                 doubts[min(place, len(plate) - 1)] = doubt
-        return self._seen(plate, colour, doubts, sighting.wrong_ppm, sighting.looks)
-
-    def field_error(self, plate: str, colour: str, kind: FieldKind, base: Measured) -> Seen:
-        """An error of the field on top of a measured sighting, as sure as measured errors are."""
-        doubts: list[Doubt | None] = [None] * len(plate)
-        pool, places = self._field_places(kind, len(plate))
-        wrong_ppm = base.wrong_ppm
-        for place in places:
-            doubt, seen_wrong_ppm = self.random.choice(pool)
+        wrong_ppm = sighting.wrong_ppm
+        for place, doubt, seen_wrong_ppm in errors or ():
             doubts[place] = doubt
             wrong_ppm = max(wrong_ppm, seen_wrong_ppm)
-        return self._seen(plate, colour, doubts, wrong_ppm, base.looks)
+        return self._seen(plate, colour, doubts, wrong_ppm, sighting.looks)
+
+    def unread(self, plate: str, colour: str) -> Seen:
+        """A car of which no plate is read."""
+        return Seen(plate, None, colour, MILLION, ())
+
+    def errors(self, kind: FieldKind, length: int) -> Errors:
+        """An error of the field on a plate of so many characters; as sure as measured errors are."""
+        pool, places = self._field_places(kind, length)
+        return tuple((place, *self.random.choice(pool)) for place in places)
 
     def _field_places(self, kind: FieldKind, length: int) -> tuple[list[tuple[Doubt, int]], Sequence[int]]:
         chance = self.random
@@ -129,7 +135,7 @@ class Drawing:
             colour=self._colour(colour),
             wrong_ppm=wrong_ppm,
             positions=positions,
-            looks=tuple(self._look(plate, choices) for _ in range(looks)),
+            looks=tuple(self._look(plate, choices, sure) for _ in range(looks)),
         )
 
     def choices_for(self, plate: str, place: int, doubt: Doubt) -> tuple[tuple[str, int], ...]:
@@ -206,12 +212,14 @@ class Drawing:
         scale = max(0.0, 1 - doubtful / max(places, 1) / mean) if mean > 0 else 0.0
         return {true: error * scale for true, error in errors.items()}
 
-    def _look(self, plate: str, choices: Sequence[tuple[tuple[str, int], ...] | None]) -> tuple[str, float]:
+    def _look(
+        self, plate: str, choices: Sequence[tuple[tuple[str, int], ...] | None], sure: int
+    ) -> tuple[str, float]:
         chance = self.random
         confidence = 1.0
         text = []
         for place, (own, listed) in enumerate(zip(plate, choices, strict=True)):
-            character, ppm = own, MOST_SURE
+            character, ppm = own, sure
             if listed is not None:
                 character, ppm = self._drawn(listed)
             elif chance.random() < self._slip.get(own, 0.0):

@@ -1,22 +1,26 @@
-"""The real decision over an in-memory register: what the service would do with a sighting."""
+"""The real decision over an in-memory register: what the service would do with the sightings of a stay."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from api.simulation.drawing import Seen
 from api.simulation.register import Register
 from api.weighing import weigh
-from vision.confusion import Confusion, measured_confusion
+from vision.confusion import Confusion, measured_confusion, measured_lookalikes
 from vision.posterior import Traffic
-from wallet import decide
+from wallet import decide, twins
 from wallet.decide import Decision
-from wallet.facts import Reason, SightingFact
+from wallet.facts import Reason, SightingFact, Vehicle
 from wallet.rules import Rules
 
 AT: Final = datetime(2026, 6, 1, 8, tzinfo=UTC)
+# A stay is seen at the entry first, then at the pump.
+CAMERAS: Final = ("entry", "pump")
+APART: Final = timedelta(seconds=30)
 
 
 @dataclass(slots=True)
@@ -30,30 +34,59 @@ class Judge:
     rules: Rules = field(default_factory=Rules)
     traffic: Traffic | None = None
     confusion: Confusion = field(default_factory=measured_confusion)
+    alike: Mapping[str, Mapping[str, int]] = field(default_factory=measured_lookalikes)
 
-    def decide(self, seen: Seen) -> Decision:
-        """What is done with the sighting."""
-        sighting = fact_of(seen)
-        candidates = self.register.candidates(seen.positions) if seen.text is not None else []
-        traffic = self.traffic or Traffic(registered=len(self.register.colours))
+    def decide(
+        self, seen: Seen, camera: int = 1, before: Sequence[SightingFact] = (), station: int | None = None
+    ) -> Decision:
+        """What is done with a sighting. before: those of the same stay; camera: its place in CAMERAS."""
+        sighting = fact_of(seen, camera)
+        if seen.text is None:
+            return decide.stranger(sighting, Reason("not_readable", "No plate could be read."))
+        candidates = self.register.candidates(seen.positions, station)
+        traffic = self.traffic or Traffic(registered=len(self.register))
         posterior = weigh(seen.positions, seen.colour, candidates, traffic, self.confusion)
-        bound = self.register.bound([plate for plate, _ in posterior.candidates])
+        # Of those that nothing speaks for, only the best two are ever looked at.
+        bound = self.register.bound([plate for plate, _ in posterior.candidates[:2]])
         likely = decide.most_likely(posterior, bound)
         why = decide.is_stranger(sighting, likely, self.rules)
         if why is not None or likely is None:
             return decide.stranger(sighting, why or Reason("not_registered", "No registered plate fits."))
-        return decide.decide(sighting, likely, self.rules.hold_fen, self.rules)
+        objections = self._twins(sighting, likely.vehicle, before)
+        return decide.decide(sighting, likely, self.rules.hold_fen, self.rules, objections)
+
+    def _twins(
+        self, sighting: SightingFact, vehicle: Vehicle, before: Sequence[SightingFact]
+    ) -> tuple[Reason, ...]:
+        """The objection of registered look-alikes."""
+        texts = twins.lookalikes(vehicle.plate, self.alike, self.rules.twin_floor_ppm)
+        found = [
+            twins.Twin(self.register.vehicle(plate), ppm)
+            for plate, ppm in texts.items()
+            if plate in self.register
+        ]
+        return twins.doubts(sighting, vehicle, found, before, self.rules) if found else ()
+
+    def stay(self, looks: Sequence[Seen], station: int | None = None) -> list[Decision]:
+        """The decisions about one stay, a sighting for each camera in turn."""
+        before: list[SightingFact] = []
+        decisions = []
+        for camera, seen in enumerate(looks):
+            decisions.append(self.decide(seen, camera, before, station))
+            before.append(fact_of(seen, camera))
+        return decisions
 
 
-def fact_of(seen: Seen) -> SightingFact:
-    """The sighting in the wallet's words; its car stands at a pump."""
+def fact_of(seen: Seen, camera: int = 1) -> SightingFact:
+    """The sighting in the wallet's words."""
+    at = AT + camera * APART
     return SightingFact(
-        sighting_id="simulated",
+        sighting_id=f"simulated-{camera}",
         station="city",
-        camera="lane",
-        pump="1",
-        first_seen_at=AT,
-        last_seen_at=AT,
+        camera=CAMERAS[camera],
+        pump="1" if camera else None,
+        first_seen_at=at,
+        last_seen_at=at,
         text=seen.text,
         colour=seen.colour,
         wrong_ppm=seen.wrong_ppm,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -70,11 +70,30 @@ class _Sieve:
         return np.asarray(mixed * self._weights[place], np.uint64)
 
 
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """Where a customer's car comes: visits at the station it usually comes to, and at all others."""
+
+    station: int
+    visits_there: int
+    visits_elsewhere: int
+
+    def at(self, station: int) -> tuple[int, int]:
+        """Visits at this station, and at others."""
+        if station == self.station:
+            return self.visits_there, self.visits_elsewhere
+        return 0, self.visits_there + self.visits_elsewhere
+
+
 @dataclass(slots=True)
 class Register:
-    """Registered plates by text with their colours. One account a plate, of the same name."""
+    """Registered plates by text with their colours. One account a plate, of the same name.
+
+    habits: of a plate; without it nobody was ever anywhere.
+    """
 
     colours: dict[str, str]
+    habits: Callable[[str], Habit] | None = None
     _sieve: _Sieve = field(init=False)
     _near: dict[str, list[str]] = field(default_factory=dict)
 
@@ -105,15 +124,24 @@ class Register:
             )
         return known
 
-    def candidates(self, positions: Positions) -> list[Candidate]:
-        """As `Wallet.candidates`: likely strings that are registered, then those one place off the best."""
+    def candidates(self, positions: Positions, station: int | None = None) -> list[Candidate]:
+        """As the wallet finds them: likely strings that are registered, then those one place off the best.
+
+        station: where given, each comes with its visits.
+        """
         texts = likely_strings(positions)
         if not texts:
             return []
         exact = [text for text in texts if text in self.colours]
         known = set(exact)
         found = [*exact, *(text for text in self.near(texts[0]) if text not in known)]
-        return [Candidate(plate, self.colours[plate], plate, plate) for plate in found]
+        return [self._candidate(plate, station) for plate in found]
+
+    def _candidate(self, plate: str, station: int | None) -> Candidate:
+        if station is None or self.habits is None:
+            return Candidate(plate, self.colours[plate], plate, plate)
+        here, elsewhere = self.habits(plate).at(station)
+        return Candidate(plate, self.colours[plate], plate, plate, here, elsewhere)
 
     def bound(self, plates: Sequence[str]) -> Mapping[str, Vehicle]:
         """The vehicles of these plates, by plate."""

@@ -18,10 +18,11 @@ from api.simulation.issue import Issue
 from api.simulation.judge import Judge, fact_of
 from api.simulation.misreads import Doubt, load_misreads
 from api.simulation.register import BOUND_AT, Register
-from api.simulation.strata import sighting_weights, strata_of, unread_share
+from api.simulation.strata import looks_of, strata_of, unread_share
 from api.simulation.traffic import Traffic
 from api.weighing import weigh
 from vision import posterior as vision_posterior
+from vision.confusion import measured_lookalikes
 from vision.plates import kind_of
 from wallet.facts import ChannelPayment
 from wallet.service import open_wallet
@@ -48,7 +49,8 @@ def result(misreads):
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """The same customers in a real wallet and in the register."""
-    wallet = open_wallet(f"sqlite:///{tmp_path_factory.mktemp('city')}/wallet.db")
+    folder = tmp_path_factory.mktemp("city")
+    wallet = open_wallet(f"sqlite:///{folder}/wallet.db", alike=measured_lookalikes())
     for number, (plate, colour) in enumerate(PLATES.items()):
         account = wallet.open_account(plate, None, f"a{number}", BOUND_AT)
         wallet.bind_vehicle(account.id, plate, colour, f"v{number}", BOUND_AT)
@@ -68,7 +70,8 @@ def drawn(misreads, count, seed=1):
         if chance.random() < 0.5:
             yield drawing.measured(plate, colour, one)
         else:
-            yield drawing.field_error(plate, colour, chance.choice(list(FIELD_MIX)), one)
+            kind = chance.choice(list(FIELD_MIX))
+            yield drawing.measured(plate, colour, one, drawing.errors(kind, len(plate)))
 
 
 def test_the_register_finds_the_candidates_that_the_wallet_finds(both, misreads):
@@ -158,10 +161,22 @@ def test_no_stranger_is_registered_under_its_text_and_colour(city):
 
 
 def test_the_shares_of_all_kinds_of_visits_add_up_to_all_visits(misreads):
-    strata = strata_of(misreads, 10_000)
-    assert sum(s.share for s in strata) + unread_share(misreads) == pytest.approx(1)
-    assert sum(s.share for s in strata if s.kind) == pytest.approx(sum(FIELD_MIX.values()), rel=0.01)
-    assert sum(sighting_weights(misreads.sightings)) == pytest.approx(1)
+    looks = looks_of(misreads)
+    strata = strata_of(looks, 10_000)
+    assert sum(looks.chances.values()) == pytest.approx(1)
+    assert sum(s.share for s in strata) == pytest.approx(1)
+    assert sum(s.share for s in strata if s.kind) == pytest.approx(sum(FIELD_MIX.values()))
+    assert 0 < unread_share(misreads) < 0.2
+
+
+def test_a_second_camera_proves_a_twin_and_the_same_camera_does_not(both):
+    _, register = both
+    judge = Judge(register, alike={"0": {"8": 9_000}, "8": {"0": 9_000}})
+    twin = next(plate for plate in PLATES if plate[3] == "0" and f"粤B08{plate[4:]}" in PLATES)
+    seen = Seen(twin, twin, PLATES[twin], 200, tuple(((char, 999_950),) for char in twin))
+    alone, proved = judge.stay([seen, seen])
+    assert [reason.code for reason in alone.reasons] == ["twin_needs_proof"]
+    assert proved.outcome == "auto"
 
 
 def test_the_same_seed_gives_the_same_city(misreads, result):
@@ -177,8 +192,8 @@ def test_one_edit_allowed_debits_far_more_strangers_than_platepay(result):
 class Careless(Judge):
     """Takes near for the same."""
 
-    def decide(self, seen):
-        decision = super().decide(seen)
+    def decide(self, *given):
+        decision = super().decide(*given)
         return replace(decision, outcome="auto") if decision.vehicle is not None else decision
 
 
