@@ -362,3 +362,18 @@ def test_the_database_takes_no_charge_that_does_not_hold_together(forecourt, wal
                 " '2026-11-22 08:00:00.000000'"
             )
         )
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_connection_that_is_lost_costs_no_charge_and_doubles_none(forecourt, wallet):
+    account_id = forecourt.customer("粤B12345", 1_000)
+    first = wallet.store.alone(ChargeTogether(charge(account_id, 10, "a")))
+    killed = rows(
+        wallet,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE query LIKE '%platepay_charge%' AND pid <> pg_backend_pid()",
+    )
+    assert killed
+    assert wallet.store.alone(ChargeTogether(charge(account_id, 10, "a"))) == first
+    assert wallet.store.alone(ChargeTogether(charge(account_id, 10, "b"))).balance_fen == 980
+    assert wallet.audit().ok

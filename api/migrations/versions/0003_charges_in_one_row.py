@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from api.migrations import WouldLoseRows
-from wallet.charge_functions import FUNCTIONS
+from api.migrations.functions_0003 import FUNCTIONS
 
 revision = "0003"
 down_revision = "0002"
