@@ -233,6 +233,29 @@ def _picture(service: Any, camera: Any, _content: bytes) -> str:
         service.camera = own
 
 
+@pytest.mark.parametrize(
+    ("wrong", "status", "code"),
+    [
+        ({"timestamp": int(time.time()) - 310}, 401, "stale_timestamp"),
+        ({"headers": {"Platepay-Signature": "0" * 64}}, 401, "bad_signature"),
+        ({"signed_body": b"{}"}, 401, "bad_signature"),
+        ({"signed_path": "/v1/sales"}, 401, "bad_signature"),
+    ],
+)
+def test_a_known_device_is_not_believed_without_proof(
+    shared: Any, refused: Any, wrong: dict[str, Any], status: int, code: str
+) -> None:
+    shared.arrive("鲁Q4D635")
+    refused(shared.camera.post("/v1/sightings", shared.sighting("鲁Q4D636"), **wrong), status, code)
+
+
+def test_a_known_device_speaks_for_its_own_station_and_role(shared: Any, refused: Any) -> None:
+    shared.arrive("鲁Q4D635")
+    elsewhere = shared.sighting("鲁Q4D636", station="elsewhere")
+    refused(shared.camera.post("/v1/sightings", elsewhere), 403, "wrong_station")
+    refused(shared.camera.post("/v1/sales", shared.sale()), 403, "wrong_role")
+
+
 def test_a_broken_decision_in_the_lane_leaves_nothing_behind(
     service: Any, lanes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,299 @@
+"""Each check of the money core is taken out once; the tests named beside it must fail then.
+
+    python -m tests.mutations.planted [part of a name] [--table]
+
+A copy of the code is changed, never the code itself. Exit 1 where a mutation survives, or its place is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("wallet", "api", "cameras", "vision", "tests", "pyproject.toml")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A check that is taken out: `old` stands once in the file and becomes `new`. tests: what must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _wallet(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/wallet/test_{name}.py" for name in names)
+
+
+PLANTED = (
+    Planted(
+        "a wallet may fall below zero",
+        "wallet/ledger.py",
+        "if min(self.principal_fen, self.bonus_fen, self.held_fen, self.available_fen, self.version) < 0:",
+        "if False:",
+        _wallet("ledger"),
+    ),
+    Planted(
+        "a transfer may move nothing",
+        "wallet/ledger.py",
+        "if self.amount_fen <= 0:",
+        "if False:",
+        _wallet("ledger"),
+    ),
+    Planted(
+        "a transfer may go nowhere",
+        "wallet/ledger.py",
+        "if self.from_account == self.to_account:",
+        "if False:",
+        _wallet("ledger"),
+    ),
+    Planted(
+        "a capture may be above its hold",
+        "wallet/ledger.py",
+        "if not 0 < amount_fen <= hold_fen:",
+        "if not 0 < amount_fen:",
+        _wallet("ledger"),
+    ),
+    Planted(
+        "a debit may be above what is available",
+        "wallet/ledger.py",
+        "if not 0 < amount_fen <= wallet.available_fen:",
+        "if not 0 < amount_fen:",
+        _wallet("ledger"),
+    ),
+    Planted(
+        "the principal is taken first",
+        "wallet/ledger.py",
+        "bonus_fen = min(wallet.bonus_fen, amount_fen)",
+        "bonus_fen = max(0, amount_fen - wallet.principal_fen)",
+        _wallet("ledger"),
+    ),
+    Planted(
+        "another body under a command's name gets the first answer",
+        "wallet/once.py",
+        "if known.body_hash != body:",
+        "if False:",
+        _wallet("commands"),
+    ),
+    Planted(
+        "a refund may be above what was taken",
+        "wallet/refunds.py",
+        "if amount_fen > left_fen:",
+        "if False:",
+        _wallet("commands"),
+    ),
+    Planted(
+        "the share of the bonus is forgotten in refunds",
+        "wallet/refunds.py",
+        "bonus_fen = bonus_share(debit.bonus_fen, debit.amount_fen, refunded_fen) - before.bonus_fen",
+        "bonus_fen = 0",
+        _wallet("commands"),
+    ),
+    Planted(
+        "a debit may be reversed twice",
+        "wallet/reversals.py",
+        "if before.is_reversed:",
+        "if False:",
+        _wallet("commands"),
+    ),
+    Planted(
+        "a bonus may be reversed twice",
+        "wallet/reversals.py",
+        "if balances.is_reversed(connection, transfer.id):",
+        "if False:",
+        _wallet("commands"),
+    ),
+    Planted(
+        "one person may decide about an own adjustment",
+        "wallet/adjusting.py",
+        "if adjustment.proposed_by == command.actor:",
+        "if False:",
+        _wallet("commands"),
+    ),
+    Planted(
+        "a channel's wrong amount is credited",
+        "wallet/recharge.py",
+        "if order.amount_fen != payment.amount_fen:",
+        "if False:",
+        _wallet("recharge", "known_money_bugs"),
+    ),
+    Planted(
+        "a paid order is credited again",
+        "wallet/recharge.py",
+        'if order.state == "paid":',
+        "if False:",
+        _wallet("recharge", "known_money_bugs"),
+    ),
+    Planted(
+        "a sale with another body is taken for the same",
+        "wallet/sales.py",
+        "if selling.sale_hash(connection, sale.station, sale.sale_id) != body:",
+        "if False:",
+        _wallet("sales"),
+    ),
+    Planted(
+        "litres and amount may differ",
+        "wallet/sales.py",
+        "if abs(computed_fen - sale.amount_fen) > 1:",
+        "if False:",
+        _wallet("sales"),
+    ),
+    Planted(
+        "a stranger at the pump is overlooked",
+        "wallet/sales.py",
+        "if other is not None:",
+        "if False:",
+        _wallet("sales"),
+    ),
+    Planted(
+        "a sighting with another body is taken for the same",
+        "wallet/visits.py",
+        "if forecourt.sighting_hash(connection, sighting.sighting_id) != body:",
+        "if False:",
+        _wallet("arrivals"),
+    ),
+    Planted(
+        "the same car gets a second hold",
+        "wallet/stays.py",
+        "return max(continued, key=lambda visit: (visit.opened_at, visit.id), default=None)",
+        "return None",
+        _wallet("arrivals", "stays"),
+    ),
+    Planted(
+        "a text that is near moves money",
+        "wallet/decide.py",
+        "if sighting.text != vehicle.plate:",
+        "if False:",
+        _wallet("decide", "arrivals"),
+    ),
+    Planted(
+        "a wallet that changed meanwhile is written over",
+        "wallet/store/balances.py",
+        '    if changed != 1:\n        raise RuntimeError(f"wallet',
+        '    if False:\n        raise RuntimeError(f"wallet',
+        _wallet("statements"),
+    ),
+    Planted(
+        "a hold is closed twice",
+        "wallet/store/balances.py",
+        '    .where(holds.c.id == bindparam("its_id"), holds.c.state == literal_column("\'live\'"))',
+        '    .where(holds.c.id == bindparam("its_id"))',
+        _wallet("statements"),
+    ),
+    Planted(
+        "a sale is settled twice",
+        "wallet/store/selling.py",
+        '    if changed != 1:\n        raise RuntimeError(f"sale',
+        '    if False:\n        raise RuntimeError(f"sale',
+        _wallet("statements"),
+    ),
+    Planted(
+        "a nonce may be used again",
+        "wallet/store/doors.py",
+        'where=nonces.c.expires_at <= bindparam("now", type_=nonces.c.expires_at.type),',
+        'where=nonces.c.expires_at > bindparam("now", type_=nonces.c.expires_at.type),',
+        _wallet("access"),
+    ),
+    Planted(
+        "an old key is admitted",
+        "wallet/store/doors.py",
+        '                devices.c.key_version == bindparam("key_version"),\n',
+        "",
+        ("tests/api/test_hot_lane.py",),
+    ),
+    Planted(
+        "a disabled device is admitted",
+        "wallet/store/doors.py",
+        "                devices.c.disabled_at.is_(None),\n",
+        "",
+        ("tests/api/test_hot_lane.py",),
+    ),
+    Planted(
+        "the lane believes any signature",
+        "api/hot_lane.py",
+        'if not hmac.compare_digest(wanted, headers[b"platepay-signature"]):',
+        "if False:",
+        ("tests/api/test_hot_lane.py",),
+    ),
+    Planted(
+        "the lane takes any station",
+        "api/hot_lane.py",
+        "if message.station != device.station:",
+        "if False:",
+        ("tests/api/test_hot_lane.py",),
+    ),
+    Planted(
+        "the lane takes a stale time",
+        "api/hot_lane.py",
+        "> WINDOW_S:",
+        "> 10**9:",
+        ("tests/api/test_hot_lane.py",),
+    ),
+    Planted(
+        "the lane takes a field that stands twice",
+        "api/hot_messages.py",
+        "if len(_NAMES.findall(body)) != _fill(message):",
+        "if _fill(message) < 0:",
+        ("tests/api/test_hot_lane.py",),
+    ),
+)
+
+
+def survives(planted: Planted) -> str:
+    """Why this mutation counts as not caught; empty where its tests fail as they must."""
+    source = (ROOT / planted.file).read_text()
+    if source.count(planted.old) != 1:
+        return f"its place in {planted.file} is there {source.count(planted.old)} times"
+    with tempfile.TemporaryDirectory(prefix="platepay-mutant-") as folder:
+        for package in PACKAGES:
+            path = ROOT / package
+            copy = shutil.copytree if path.is_dir() else shutil.copy
+            copy(path, Path(folder) / package, **({"symlinks": True} if path.is_dir() else {}))  # type: ignore[operator]
+        (Path(folder) / planted.file).write_text(source.replace(planted.old, planted.new))
+        command = [
+            sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", "not postgresql",
+            f"--basetemp={folder}/tmp", *planted.tests,
+        ]  # fmt: skip
+        run = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if run.returncode == 1:
+        return ""
+    last = (run.stdout.strip().splitlines() or ["no words"])[-1]
+    return f"pytest ended with {run.returncode}: {last}"
+
+
+def main(wanted: str) -> int:
+    """Plays all whose name has `wanted` in it; how many were not caught."""
+    left = 0
+    chosen = [planted for planted in PLANTED if wanted in planted.name]
+    for number, planted in enumerate(chosen, 1):
+        started = time.monotonic()
+        why = survives(planted)
+        left += bool(why)
+        verdict = f"SURVIVES ({why})" if why else "caught"
+        sys.stdout.write(
+            f"{number}/{len(chosen)} {planted.name}: {verdict}, {time.monotonic() - started:.0f} s\n"
+        )
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen) - left} of {len(chosen)} caught\n")
+    return left
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main(sys.argv[1] if len(sys.argv) > 1 else "")))
