@@ -45,8 +45,8 @@ class Run:
 
 def plate_of(number: int) -> str:
     """The plate of a customer; of a stranger from 100,000 on, whose plate is near nobody's."""
-    province = "粤" if number < 100_000 else "京"
-    return f"{province}B{number % 100_000:05d}"
+    office = "粤B" if number < 100_000 else "京C"
+    return f"{office}{number % 100_000:05d}"
 
 
 def set_up(settings: Settings, customers: int) -> Devices:

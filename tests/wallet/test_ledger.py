@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet.ledger import Transfer, Wallet, capture, clearing, credit, fold, release, reserve
+from wallet.ledger import Transfer, Wallet, capture, clearing, credit, fold, release, reserve, take
 
 AMOUNTS = st.integers(min_value=1, max_value=10**9)
 
@@ -68,6 +68,12 @@ def test_no_release_of_nothing_or_of_more_than_is_held(amount_fen):
 def test_no_capture_of_nothing_or_above_its_hold(amount_fen):
     with pytest.raises(ValueError, match="capture"):
         capture(_wallet(100, held_fen=50), "c", "s", 50, amount_fen)
+
+
+@pytest.mark.parametrize("amount_fen", [0, -1, 51])
+def test_no_debit_of_nothing_or_of_more_than_is_available(amount_fen):
+    with pytest.raises(ValueError, match="50 are available"):
+        take(_wallet(100, held_fen=50), "c", "charge", "revenue:s", amount_fen)
 
 
 def test_a_wallet_below_zero_cannot_be_written_down():
