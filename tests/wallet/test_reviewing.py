@@ -452,7 +452,7 @@ def test_an_item_shows_reading_suggestion_runner_up_and_margin(wallet, forecourt
 
 
 def test_a_person_who_looked_tells_registered_look_alikes_apart(database_url, engine, forecourt, answer):
-    alike = {"1": {"7": 9_000}, "7": {"1": 9_000}}
+    alike = {"1": {"7": 90_000}, "7": {"1": 90_000}}
     forecourt.wallet = open_wallet(database_url, engine=engine, alike=alike)
     account, twin = forecourt.customer(PLATE), forecourt.customer(OTHER)
     seen = forecourt.arrive(PLATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -149,7 +150,7 @@ def end_of(connection: Connection, review_id: str) -> EndFact | None:
     return None if row is None else EndFact(**{name: getattr(row, name) for name in _END})
 
 
-_END = tuple(column.name for column in review_ends.columns)
+_END = tuple(field.name for field in fields(EndFact))
 
 
 # What belongs to an item ------------------------------------------------------------------------------------
