@@ -152,8 +152,10 @@ def tell_city(console: Console, city: dict[str, Any]) -> None:
     )
     console.print(
         f"{measured['wrong']} of the measured sightings were wrong, {measured['wrong_that_debited']} of them "
-        f"could debit; so few cannot exclude {measured['bound_per_100k']:.1f} wrong debits a 100,000 visits "
-        "(95 %)"
+        f"could debit, the worst alone {measured['worst_alone_per_100k']:.2f} times a 100,000 visits;"
+    )
+    console.print(
+        f"so few sightings cannot exclude {measured['bound_per_100k']:.1f} wrong debits a 100,000 visits (95 %)"
     )
 
 

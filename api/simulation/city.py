@@ -49,7 +49,7 @@ class Tally:
     wrong: Counter[float] = field(default_factory=Counter)
     wrong_of: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    wrong_sightings: set[int] = field(default_factory=set)
+    wrong_by: Counter[int] = field(default_factory=Counter)
     misread: int = 0
     misread_as_registered: int = 0
 
@@ -138,7 +138,8 @@ class City:
         car, at_pump = stay.car, stay.looks[-1]
         self.judge.traffic = self._counted(car.station)
         if tally.add(car, self.judge.stay(stay.looks, car.station), stratum.weight):
-            tally.wrong_sightings.add(-1 if stay.number is None else stay.number)
+            by = -1 if stay.number is None or stratum.kind is not None else stay.number
+            tally.wrong_by[by] += 1
         if stratum.kind is None and at_pump.text is not None and not at_pump.is_right:
             tally.misread += 1
             tally.misread_as_registered += at_pump.text in self.traffic.register
@@ -182,7 +183,7 @@ class City:
             "misreads": {"made_with": self.misreads.made_with, "sightings": len(self.misreads.sightings)},
             "ours": ours,
             "parts": {name: _part(tally, customers) for name, tally in tallies.items()},
-            "measurement": _measurement(self.misreads, tallies, customers),
+            "measurement": _measurement(self.misreads, strata, tallies, customers),
             "not_automatic_because": _reasons(tallies, customers),
             "baselines": {
                 name: at_share(debits, automatic, customers, heaviest)
@@ -208,26 +209,28 @@ def _part(tally: Tally, customers: float) -> dict[str, Any]:
     }
 
 
-def _measurement(misreads: Misreads, tallies: dict[str, Tally], customers: float) -> dict[str, Any]:
+def _measurement(
+    misreads: Misreads, strata: Sequence[Stratum], tallies: dict[str, Tally], customers: float
+) -> dict[str, Any]:
     """What the number of measured sightings leaves open: the reader may err surely more seldom than was seen.
 
     Each measured sighting stands for a share of all passes. Of how many are sure and wrong the sample says no
     more than its 95 % bound; such a sighting debits somebody as often as a wrong text is registered.
     """
     measured = sum(not one.hard for one in misreads.sightings)
-    guilty = [
-        index
-        for tally in tallies.values()
-        for index in tally.wrong_sightings
-        if not misreads.sightings[index].is_right
-    ]
+    guilty: dict[int, float] = {}
+    for stratum in strata:
+        for number, count in tallies[stratum.name].wrong_by.items():
+            if number >= 0 and not misreads.sightings[number].is_right:
+                guilty[number] = guilty.get(number, 0.0) + count * stratum.weight
     misread = sum(tally.misread for tally in tallies.values())
     hits = sum(tally.misread_as_registered for tally in tallies.values()) / max(misread, 1)
-    _, _, high = rate_interval([(1.0, len(set(guilty)))], 1.0)
+    _, _, high = rate_interval([(1.0, len(guilty))], 1.0)
     return {
         "sightings": len(misreads.sightings),
         "wrong": sum(not one.is_right for one in misreads.sightings),
-        "wrong_that_debited": len(set(guilty)),
+        "wrong_that_debited": len(guilty),
+        "worst_alone_per_100k": per_100k(max(guilty.values(), default=0.0), customers),
         "misread_hits_a_customer": round(hits, 4),
         "bound_per_100k": per_100k(high / max(measured, 1) * hits, customers),
     }
