@@ -155,7 +155,7 @@ def tell_city(console: Console, city: dict[str, Any]) -> None:
         f"could debit, the worst alone {measured['worst_alone_per_100k']:.2f} times a 100,000 visits;"
     )
     console.print(
-        f"so few sightings cannot exclude {measured['bound_per_100k']:.1f} wrong debits a 100,000 visits (95 %)"
+        f"so few sightings do not exclude {measured['bound_per_100k']:.1f} wrong debits a 100,000 (95 %)"
     )
 
 

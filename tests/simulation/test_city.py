@@ -171,7 +171,7 @@ def test_the_shares_of_all_kinds_of_visits_add_up_to_all_visits(misreads):
 
 def test_a_second_camera_proves_a_twin_and_the_same_camera_does_not(both):
     _, register = both
-    judge = Judge(register, alike={"0": {"8": 9_000}, "8": {"0": 9_000}})
+    judge = Judge(register, alike={"0": {"8": 90_000}, "8": {"0": 90_000}})
     twin = next(plate for plate in PLATES if plate[3] == "0" and f"粤B08{plate[4:]}" in PLATES)
     seen = Seen(twin, twin, PLATES[twin], 200, tuple(((char, 999_950),) for char in twin))
     alone, proved = judge.stay([seen, seen])
