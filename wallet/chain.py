@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 GENESIS = "0" * 64
-FORMAT = 2
+FORMAT = 3
 _WINDOW = timedelta(seconds=300)
 
 _FIRST: Mapping[str, tuple[str, ...]] = {
@@ -95,24 +95,31 @@ _FIRST: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-# What a row is in a block's hash: a column that a later version adds belongs to a later format.
-FORMATS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
-    1: _FIRST,
-    2: {
-        **_FIRST,
-        "charges": (
-            *_FIRST["charges"],
-            "idempotency_key",
-            "body_hash",
-            "actor",
-            "code",
-            "said",
-            "part",
-            "wallet_version",
-            "wallet_after_fen",
-        ),
-    },
+# Charges in one row.
+_SECOND: Mapping[str, tuple[str, ...]] = {
+    **_FIRST,
+    "charges": (
+        *_FIRST["charges"],
+        "idempotency_key",
+        "body_hash",
+        "actor",
+        "code",
+        "said",
+        "part",
+        "wallet_version",
+        "wallet_after_fen",
+    ),
 }
+
+# Who looked at evidence, and what was erased.
+_THIRD: Mapping[str, tuple[str, ...]] = {
+    **_SECOND,
+    "evidence_reads": ("id", "actor", "operator_id", "kind", "subject", "purpose", "read_at"),
+    "erasures": ("id", "kind", "subject", "reason", "actor", "erased", "recorded_at"),
+}
+
+# What a row is in a block's hash: a column that a later version adds belongs to a later format.
+FORMATS: Mapping[int, Mapping[str, tuple[str, ...]]] = {1: _FIRST, 2: _SECOND, 3: _THIRD}
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,3 +300,16 @@ def test_what_is_final_does_not_change_when_the_reader_changes_its_mind(camera, 
     lane.run(40)
     assert [s.text for s in lane.sightings] == ["粤B12345"]
     assert len(lane.departures) == 1
+
+
+def test_a_sighting_carries_the_looks_it_was_made_of_in_the_order_they_were_taken(camera, car) -> None:
+    """As many as were pooled, each with its time, its text, and what it counted for."""
+    lane = camera(ZONED, [car("粤B12345", arrive_and_stand())])
+    lane.run(20)
+    [sighting] = lane.sightings
+    taken = sighting.taken
+    assert len(taken) >= sighting.looks >= 3
+    assert [look.captured_at for look in taken] == sorted(look.captured_at for look in taken)
+    assert sighting.first_seen_at <= taken[0].captured_at <= taken[-1].captured_at <= sighting.last_seen_at
+    assert all(0 < look.weight <= look.quality <= 1 for look in taken)
+    assert sum(look.plate.text == sighting.text for look in taken) > len(taken) / 2

@@ -39,6 +39,9 @@ def sealed(wallet, forecourt):
     wallet.commands.refund(500, "too much", charge_id=charged.charge_id, **by())
     adjustment = wallet.commands.propose_adjustment(account_id, "principal", 70, "counted", **by())
     wallet.commands.decide_adjustment(adjustment.adjustment_id, approve=True, **by("li"))
+    wallet.access.record_read("picture", "a" * 64, "test", "wang", NOW)
+    forecourt.arrive("京A00001", pump="9", candidates=())
+    assert wallet.privacy.forget_strangers(forecourt.at(600), "wang", forecourt.at(600)) == 1
     assert wallet.proving.prove(KEY, NOW).ok
     return forecourt
 
@@ -77,6 +80,8 @@ def _other(table, column):
         ("adjustment_decisions", "decision"): "'declined'",
         ("adjustment_decisions", "decided_by"): "'zhao'",
         ("commands", "outcome"): "CASE outcome WHEN 'done' THEN 'rejected' ELSE 'done' END",
+        ("evidence_reads", "kind"): "'export'",
+        ("erasures", "kind"): "'account'",
     }
     if (table, column) in kept:
         return kept[table, column]
@@ -132,10 +137,12 @@ def _put_back(wallet, table, row):
             connection.execute(text("PRAGMA defer_foreign_keys=ON"))
         connection.execute(text(f"DELETE FROM {table} WHERE id = '{row.id}'"))
         names = row._fields
-        marks = ", ".join(f"CAST(:{name} AS JSON)" if name == "answer" else f":{name}" for name in names)
+        written = ("answer", "erased")
+        marks = ", ".join(f"CAST(:{name} AS JSON)" if name in written else f":{name}" for name in names)
         values = dict(row._mapping)
-        if not isinstance(values.get("answer", ""), str):
-            values["answer"] = json.dumps(values["answer"])
+        for name in written:
+            if not isinstance(values.get(name, ""), str):
+                values[name] = json.dumps(values[name])
         if wallet.engine.dialect.name == "sqlite":
             marks = ", ".join(f":{name}" for name in names)
         connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"), values)
