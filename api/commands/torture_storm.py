@@ -21,6 +21,8 @@ IN_FLIGHT = 256
 PATIENCE_S = 60.0
 # So many answers without a certain word, one after the other, mean that nothing will come of it any more.
 HOPELESS = 20_000
+# So many workers, one after the other, that died without an answer were never able to give one.
+STILLBORN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def rage(
     load = Load(customers, storm.commands, chance, rename=storm.rename)
     tally = load.tally
     worker = Worker(database_url, storm.way)
+    deaths = 0
     try:
         while not load.is_done:
             if time.monotonic() >= until:
@@ -82,6 +85,11 @@ def rage(
                 load.take(worker.last_words())
                 load.forget_worker()
                 worker.close()
+                deaths = 0 if tally.answered > before else deaths + 1
+                if deaths > STILLBORN:
+                    raise CommandError(
+                        "workers die before they answer anything; they say why above"
+                    ) from None
                 worker = Worker(database_url, storm.way)
                 continue
             if not answers or tally.unknown > tally.answered + HOPELESS:
