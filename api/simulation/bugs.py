@@ -47,7 +47,8 @@ def _settles_a_repeated_sale(old: Callable[..., Any]) -> Callable[..., Any]:
     def record_sale(connection: Any, sale: Any, rules: Any, new_id: Any, now: Any) -> Any:
         result = old(connection, sale, rules, new_id, now)
         if result.repeated and result.state == "captured":
-            return sales.find_and_settle(connection, sale, rules, new_id, now)
+            visit: Any = forecourt.find_visit(connection, result.visit_id)
+            return sales.settle(connection, sale, visit, new_id, now)
         return result
 
     return record_sale

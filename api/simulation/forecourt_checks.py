@@ -153,6 +153,9 @@ class Checks:
     def _sale(self, done: Done, result: SaleResult) -> None:
         if result.captured_fen > done.step.body["amount_fen"]:
             raise Violation("never_above_the_sale", f"sale {result.sale_id} took {result.captured_fen}")
+        ended = result.visit_id if result.state == "void" else None
+        if ended is not None and self.world.wallet.visit(ended).state == "open":
+            raise Violation("zero_sale_ends_its_visit", f"sale {result.sale_id}")
         if done.step.kind == "other sale":
             first = self.world.wallet.sale(result.station, result.sale_id)
             if first is not None and first[0].amount_fen != done.step.body["amount_fen"]:

@@ -19,7 +19,6 @@ from wallet.money import MILLION
 
 # Passes that were made hard to read on purpose (far, dark, out of focus) are measured often and come seldom.
 HARD_SHARE: Final = 0.03
-MEASURED_EVERY: Final = 4
 # A car stands at its pump for minutes: the pump's camera looks at least so often.
 PUMP_LOOKS: Final = 4
 # How the drawn visits are shared out.
@@ -107,18 +106,9 @@ def strata_of(looks: Looks, visits: int) -> list[Stratum]:
 
 
 def unread_share(misreads: Misreads) -> float:
-    """Looks of which no plate is read, hard ones as often as they come.
-
-    Of the passes one in so many was hard; the file does not tell which of them were not read.
-    """
-    hard = sum(one.hard for one in misreads.sightings)
-    easy = len(misreads.sightings) - hard
-    passes = len(misreads.sightings) / max(1e-9, 1 - misreads.unread_ppm / MILLION)
-    if not hard or not easy:
-        return misreads.unread_ppm / MILLION
-    hard_unread = max(0.0, 1 - hard / (passes / MEASURED_EVERY))
-    easy_unread = max(0.0, 1 - easy / (passes * (1 - 1 / MEASURED_EVERY)))
-    return HARD_SHARE * hard_unread + (1 - HARD_SHARE) * easy_unread
+    """Looks of which no plate is read, hard ones as often as they come."""
+    easy, hard = misreads.unread_ppm / MILLION, misreads.hard_unread_ppm / MILLION
+    return (1 - HARD_SHARE) * easy + HARD_SHARE * hard
 
 
 def sighting_weights(sightings: Sequence[Measured], enough: Sequence[bool]) -> list[float]:
