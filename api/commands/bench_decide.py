@@ -24,7 +24,7 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy import Connection
 
-from api.commands.bench_decide_fill import STATION, fill, plate_of
+from api.commands.bench_decide_fill import STATION, fill, plate_of, regular
 from api.commands.failures import CommandError
 from api.weighing import Position, Weigher
 from vision.confusion import MISREADS, class_of, measured_lookalikes
@@ -43,9 +43,8 @@ DECISIONS, QUICK_DECISIONS = 2_000, 300
 WARM_UP: Final = 100
 MOST_CPU_MS: Final = 5.0
 NOW: Final = datetime(2026, 6, 1, 8, tzinfo=UTC)
-# Of a hundred cars so many are registered.
-CUSTOMERS_PERCENT: Final = 70
-AVAILABLE_FEN: Final = 100_000
+# Of a hundred cars so many are customers, and so many of these regulars.
+CUSTOMERS_PERCENT, REGULARS_PERCENT = 70, 60
 
 
 def bench_decide(*, as_json: bool, check: bool, quick: bool, sizes: Sequence[int] | None) -> int:
@@ -94,7 +93,6 @@ def measure(folder: Path, plates: int, decisions: int) -> dict[str, Any]:
     filled_s = time.process_time() - started
     wallet = open_wallet(f"sqlite:///{path}", alike=measured_lookalikes())
     try:
-        wallet.habits.recount(NOW)
         weigher, chance = Weigher(wallet, 200_000), Random(SEED)  # noqa: S311
         shapes = shapes_measured()
         cpu, outcomes, near = [], Counter[str](), 0
@@ -157,6 +155,8 @@ def drawn_sighting(
     """A registered car, or a stranger, read with the doubts of a measured sighting."""
     shape = chance.choice(shapes)
     plate = plate_of(chance.randrange(plates))
+    if chance.randrange(100) < REGULARS_PERCENT:
+        plate = regular(chance.randrange(plates), plates)
     if chance.randrange(100) >= CUSTOMERS_PERCENT:
         place = chance.randrange(2, 7)
         plate = plate[:place] + chance.choice("QRSTUVWXYZ") + plate[place + 1 :]

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from wallet.habits import REGISTERED
 from wallet.store.database import create_schema, make_engine
 
 # A tail is a number written with these: as many tails as a prefix really has (7.06 million) and a few more.
@@ -19,7 +20,10 @@ OFFICES: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 A_PREFIX: Final = 1_000_000
 ACCOUNTS: Final = 1_000
 STEP: Final = 1_000_000
+# So many customers are regulars, with four stays each.
 STAYS: Final = 20_000
+REGULARS_APART: Final = 7_919
+CARS, CUSTOMERS = 27_000, 5_400
 STATION: Final = "bench"
 BOUND_AT: Final = "2026-01-01 00:00:00.000000"
 STAYED_AT: Final = "2026-05-15 08:00:00.000000"
@@ -31,6 +35,11 @@ def plate_of(number: int) -> str:
     scattered = number % A_PREFIX * SCATTER % TAILS
     tail = "".join(TAIL[scattered // len(TAIL) ** place % len(TAIL)] for place in range(5))
     return f"粤{OFFICES[number // A_PREFIX]}{tail}"
+
+
+def regular(number: int, plates: int) -> str:
+    """The plate of a customer who came four times."""
+    return plate_of(number % (STAYS // 4) * REGULARS_APART % plates)
 
 
 def fill(path: Path, plates: int) -> None:
@@ -60,8 +69,21 @@ def fill(path: Path, plates: int) -> None:
         for statement in made_by.values():
             database.execute(statement)
         database.execute(_STAYS, {"stays": STAYS, "plates": plates})
+        _count_traffic(database, plates)
         database.execute("ANALYZE")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _count_traffic(database: sqlite3.Connection, plates: int) -> None:
+    """The nightly counts as a station in that city would have them."""
+    prefixes = -(-plates // A_PREFIX)
+    rows = [(STATION, "", CARS, CUSTOMERS, STAYED_AT)]
+    rows += [
+        (STATION, f"粤{OFFICES[number]}", CARS // prefixes, CUSTOMERS // prefixes, STAYED_AT)
+        for number in range(prefixes)
+    ]
+    database.executemany("INSERT INTO station_traffic VALUES (?, ?, ?, ?, ?)", rows)
+    database.execute("INSERT INTO nightly_counts VALUES (?, ?, ?)", (REGISTERED, plates, STAYED_AT))
 
 
 def _made_by(database: sqlite3.Connection, index: str) -> str:
@@ -86,5 +108,5 @@ _STAYS: Final = f"""
     WITH RECURSIVE c (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < :stays - 1)
     SELECT 'v' || n, '{STATION}', account_id, id, plate, 'captured', 'captured', '{STAYED_AT}', '{STAYED_AT}',
         '{STAYED_AT}', '{STAYED_AT}', '{STAYED_AT}', 's' || n, 's' || n
-    FROM c JOIN vehicles ON vehicles.id = printf('%036d', n / 4 * 7919 % :plates)
+    FROM c JOIN vehicles ON vehicles.id = printf('%036d', n / 4 * {REGULARS_APART} % :plates)
 """  # noqa: S608
