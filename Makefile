@@ -7,7 +7,7 @@ TORTURE_ARGS ?=
 EVALUATE_ARGS ?=
 TRAIN = .venv-train/bin/python -m
 
-.PHONY: demo test check lint types imports wheel torture evaluate train-detector train-reader train-second-reader test-train test-paddle constraints clean
+.PHONY: demo test check lint types imports wheel torture mutations evaluate train-detector train-reader train-second-reader test-train test-paddle constraints clean
 
 ## demo: set up .venv and run the forecourt demo (Ctrl-C ends it)
 demo: .venv/.installed
@@ -57,6 +57,10 @@ torture: .venv/.tested
 	$(PYTHON) -m venv .venv-train
 	.venv-train/bin/python -m pip --disable-pip-version-check -q install -r models/requirements-train.txt -e .
 	@touch $@
+
+## mutations: take each check of the money core out once; the tests beside it must fail
+mutations: .venv/.tested
+	.venv/bin/python -m tests.mutations.planted $(MUTATION)
 
 # The trainings need the labelled pictures (PLATEPAY_DATA, otherwise ../shared/data), write to runs/, show
 # their progress and can be stopped; models/README.md says how long each took and how to publish what comes out.

@@ -1,6 +1,6 @@
 """Each check of the money core is taken out once; the tests named beside it must fail then.
 
-    python -m tests.mutations.planted [part of a name] [--table]
+    python -m tests.mutations.planted [part of a name]
 
 A copy of the code is changed, never the code itself. Exit 1 where a mutation survives, or its place is gone.
 """
