@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli_proof import proof
+from api.cli_pumps import pumps
 from api.commands.failures import CommandError, readable_failures
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.add_typer(operator, name="operator")
 app.add_typer(device, name="device")
 app.add_typer(outbox, name="outbox")
 app.add_typer(proof)
+app.add_typer(pumps)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 EngineOption = Annotated[

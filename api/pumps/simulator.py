@@ -29,8 +29,14 @@ class PumpSimulator:
     """Fits PumpDriver. faults: one for each call, in order; afterwards the line is fine."""
 
     def __init__(
-        self, pumps: Iterable[str], now: Callable[[], datetime], faults: Iterable[Fault] = ()
+        self,
+        pumps: Iterable[str],
+        now: Callable[[], datetime],
+        faults: Iterable[Fault] = (),
+        prefix: str = "",
     ) -> None:
+        """prefix: of transaction ids, which must never come again at a station."""
+        self._prefix = f"{prefix}-" if prefix else ""
         self._pumps = {name: _Pump() for name in pumps}
         self._now = now
         self._faults: Iterator[Fault] = iter(tuple(faults))
@@ -106,6 +112,10 @@ class PumpSimulator:
 
     # The driver of the car's side ---------------------------------------------------------------------------
 
+    def is_open(self, name: str) -> bool:
+        """Whether the nozzle would give fuel now."""
+        return self._pumps[name].state.state == "authorised"
+
     def lift_and_fuel(self, name: str) -> None:
         """The nozzle is lifted and fuel flows. Raises Refused where the pump is not authorised."""
         pump = self._pumps[name]
@@ -128,7 +138,7 @@ class PumpSimulator:
         self._number += 1
         ended_at = self._now()
         sold = Transaction(
-            f"{name}-{self._number}",
+            f"{self._prefix}{name}-{self._number}",
             grade,
             litres_ml,
             unit_price_fen,

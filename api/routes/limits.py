@@ -111,7 +111,10 @@ def _set(
     if not isinstance(done, LimitsSet):
         raise TypeError(f"limits were answered with {done!r}")
     return LimitsAnswer(
-        limits_id=done.limits_id, number=done.number, account_id=done.account_id, vehicle_id=done.vehicle_id
+        limits_id=done.limits_id,
+        change_number=done.number,
+        account_id=done.account_id,
+        vehicle_id=done.vehicle_id,
     )
 
 
@@ -153,7 +156,7 @@ def _view(row: LimitsRow) -> LimitsView:
     limits = row.limits
     return LimitsView(
         limits_id=row.id,
-        number=row.number,
+        change_number=row.number,
         account_id=row.account_id,
         vehicle_id=row.vehicle_id,
         set_by=row.actor,

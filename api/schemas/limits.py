@@ -46,11 +46,16 @@ class LimitsMessage(Message):
 
 class LimitsView(LimitsMessage):
     model_config = example(
-        limits_id=LIMITS_ID, number=1, account_id=ACCOUNT_ID, vehicle_id=VEHICLE_ID, set_by="wang", set_at=AT
+        limits_id=LIMITS_ID,
+        change_number=1,
+        account_id=ACCOUNT_ID,
+        vehicle_id=VEHICLE_ID,
+        set_by="wang",
+        set_at=AT,
     )
 
     limits_id: str
-    number: int
+    change_number: int
     account_id: str
     vehicle_id: str | None
     set_by: str
@@ -58,16 +63,30 @@ class LimitsView(LimitsMessage):
 
 
 class LimitsAnswer(Message):
-    model_config = example(limits_id=LIMITS_ID, number=1, account_id=ACCOUNT_ID, vehicle_id=VEHICLE_ID)
+    model_config = example(limits_id=LIMITS_ID, change_number=1, account_id=ACCOUNT_ID, vehicle_id=VEHICLE_ID)
 
     limits_id: str
-    number: int
+    change_number: int
     account_id: str
     vehicle_id: str | None
 
 
 class LimitsHistoryAnswer(Message):
     """Newest first: the first one holds."""
+
+    model_config = example(
+        limits=[
+            {
+                "limits_id": LIMITS_ID,
+                "change_number": 1,
+                "account_id": ACCOUNT_ID,
+                "vehicle_id": VEHICLE_ID,
+                "set_by": "wang",
+                "set_at": AT,
+                "amount_per_day_fen": 50000,
+            }
+        ]
+    )
 
     limits: list[LimitsView]
 
@@ -112,6 +131,14 @@ class TariffView(Message):
 class StationAnswer(Message):
     """prices, tariffs: those that come into force last first."""
 
+    model_config = example(
+        station="demo",
+        latitude="22.543096",
+        longitude="114.057865",
+        prices=[{"grade": "92", "unit_price_fen": 785, "valid_from": AT, "set_by": "wang"}],
+        tariffs=[{"what": "洗车", "amount_fen": 3500, "valid_from": AT, "set_by": "wang"}],
+    )
+
     station: str
     latitude: str | None
     longitude: str | None
@@ -146,6 +173,23 @@ class StopView(Message):
 
 class StopsAnswer(Message):
     """Oldest first."""
+
+    model_config = example(
+        stops=[
+            {
+                "stop_id": STOP_ID,
+                "kind": "frozen",
+                "plate": "粤B12345",
+                "cause": VISIT_ID,
+                "reason": "The owner says that this visit was somebody else's.",
+                "stopped_at": AT,
+                "stopped_by": "wang",
+                "released_at": None,
+                "released_by": None,
+                "release_reason": None,
+            }
+        ]
+    )
 
     stops: list[StopView]
 

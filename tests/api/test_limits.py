@@ -26,7 +26,7 @@ def test_limits_are_set_shown_and_told_to_the_pump(customer: Any) -> None:
         "tank_litres": "60",
     }
     set_first = service.operator.post(address, body, key="k1")
-    assert (set_first.status_code, set_first.json()["number"]) == (201, 1)
+    assert (set_first.status_code, set_first.json()["change_number"]) == (201, 1)
     assert service.operator.post(address, body, key="k1").json() == set_first.json()
     (shown,) = service.operator.get(address).json()["limits"]
     assert (shown["grades"], shown["litres_per_fill"], shown["closes"]) == (["92"], "30.500", "24:00")
