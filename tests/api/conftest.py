@@ -30,7 +30,7 @@ from api.settings import Settings, read_settings
 from api.wiring import Services, build_services
 from cameras.signing import sign
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 PASSWORD = "correct horse battery"
 TOKEN = "the token of a session that the template holds"
 
