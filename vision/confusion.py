@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -28,6 +28,8 @@ COLOUR_LOOKS, COLOUR_ERRORS = 100.0, 2.0
 # How often a whole reading has a character too few or too many, and one read surely is another, before
 # anything is counted.
 UNMEASURED_SLIP, UNMEASURED_MISLED = 1e-3, 1e-3
+# What is known of all characters counts as much as so many readings of one.
+KNOWN_READINGS: Final = 30.0
 # Pairs that look alike to anybody. They are twins whatever was measured; both ways.
 STATED_ALIKE: Final = ("0D", "5S", "8B", "2Z", "粤鄂")
 STATED_PPM: Final = 50_000
@@ -40,7 +42,8 @@ class Confusion:
     """How readings err.
 
     meant: for each character read, where it is wrong, the chance of each other of its kind; sums to 1.
-    misled: chance that a character is another although the reading is sure of it.
+    misled: chance that a character is another although the reading is sure of it; misled_as: the same by the
+    character read, where enough of them were seen.
     slip: chance that a reading has a character too few or too many.
     colours: for each colour a plate has, the chance of each colour being seen.
     """
@@ -49,6 +52,11 @@ class Confusion:
     misled: float
     slip: float
     colours: Rates
+    misled_as: Mapping[str, float] = field(default_factory=dict)
+
+    def misled_reading(self, character: str) -> float:
+        """Chance that there was another where this was surely read."""
+        return self.misled_as.get(character, self.misled)
 
 
 def class_of(character: str) -> str:
@@ -81,7 +89,27 @@ def confusion_from(content: Mapping[str, Any]) -> Confusion:
     # One error more than was seen: that none was seen does not mean that there is none.
     misled = (int(content["sure_wrong"]) + 1) / (int(content["sure_positions"]) + 2)
     slip = (int(content["other_length"]) + 1) / (int(content["passes"]) + 2)
-    return Confusion(meant_from(content["confusion"]), misled, slip, colours_from(content.get("colours", {})))
+    return Confusion(
+        meant_from(content["confusion"]),
+        misled,
+        slip,
+        colours_from(content.get("colours", {})),
+        misled_as(content.get("sure", {}), misled),
+    )
+
+
+def misled_as(sure: Mapping[str, Mapping[str, int]], misled: float) -> dict[str, float]:
+    """For each character surely read the chance that there was another.
+
+    sure: by the character read, how often each was there. `misled` is what is believed before, as much as
+    KNOWN_READINGS of the character; no character is surer than all together.
+    """
+    found: dict[str, float] = {}
+    for read, true in sure.items():
+        seen = sum(true.values())
+        wrong = seen - true.get(read, 0)
+        found[read] = max(misled, (wrong + misled * KNOWN_READINGS) / (seen + KNOWN_READINGS))
+    return found
 
 
 def meant_from(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, float]]:

@@ -139,8 +139,9 @@ def loosened(position: Sequence[tuple[str, int]], confusion: Confusion) -> dict[
     if not listed:
         return {}
     read = max(listed, key=lambda character: listed[character])
-    sure = 1 - confusion.misled
-    left = max(0.0, 1 - sum(listed.values())) * sure + confusion.misled
+    misled = confusion.misled_reading(read)
+    sure = 1 - misled
+    left = max(0.0, 1 - sum(listed.values())) * sure + misled
     whole = {character: share * sure for character, share in listed.items()}
     for true, share in confusion.meant.get(read, {}).items():
         whole[true] = whole.get(true, 0.0) + left * share

@@ -35,6 +35,8 @@ HARD_EVERY: Final = 5
 SMALLEST_PX: Final = 100.0
 # A position surer than this, and right, is not kept.
 SURE_PPM: Final = 999_000
+# Of positions at least as sure as this it is counted which character was there and which was read.
+RATHER_SURE_PPM: Final = 990_000
 KEPT_POSITIONS: Final = 3
 # A single look this far from the label is of another plate in the picture.
 MOST_WRONG_CHARACTERS: Final = 3
@@ -67,6 +69,7 @@ class Misreads:
     looks: int = 0
     sure_positions: int = 0
     sure_wrong: int = 0
+    sure: dict[str, Counter[str]] = field(default_factory=dict)
     confusion: dict[str, Counter[str]] = field(default_factory=dict)
     colours: dict[str, Counter[str]] = field(default_factory=dict)
     sightings: list[dict[str, Any]] = field(default_factory=list)
@@ -105,6 +108,8 @@ class Misreads:
             if int(choices[0][1]) >= SURE_PPM:
                 self.sure_positions += 1
                 self.sure_wrong += choices[0][0] != true
+            if int(choices[0][1]) >= RATHER_SURE_PPM:
+                self.sure.setdefault(str(choices[0][0]), Counter())[true] += 1
         self.sightings.append(
             {
                 "colour": sighting.colour,
@@ -120,6 +125,7 @@ class Misreads:
     def as_dict(self, made_with: str, weights: dict[str, str]) -> dict[str, Any]:
         """The file. sure_wrong of sure_positions: characters at or above SURE_PPM that were not right.
 
+        sure: of positions at or above RATHER_SURE_PPM, by the character read, how often each was there.
         hard_lost: hard passes that are among `unread` and `other_length`.
         """
         return {
@@ -132,6 +138,7 @@ class Misreads:
             "other_length": self.other_length,
             "sure_positions": self.sure_positions,
             "sure_wrong": self.sure_wrong,
+            "sure": {read: dict(true.most_common()) for read, true in sorted(self.sure.items())},
             "looks": self.looks,
             "confusion": {true: dict(seen.most_common()) for true, seen in sorted(self.confusion.items())},
             "colours": {true: dict(seen.most_common()) for true, seen in sorted(self.colours.items())},

@@ -123,3 +123,14 @@ def test_look_alikes_are_symmetric_and_hold_the_stated_pairs_though_nothing_was_
     assert alike["K"]["X"] == alike["X"]["K"] == 10_000
     assert "青" not in alike.get("贵", {})
     assert alike["粤"]["鄂"] == alike["鄂"]["粤"] == lookalikes_from({})["8"]["B"]
+
+
+def test_a_character_that_was_often_surely_wrong_is_believed_less() -> None:
+    counts = {"confusion": {}, "sure_wrong": 3, "sure_positions": 998, "other_length": 0, "passes": 98}
+    confusion = confusion_from(counts | {"sure": {"豫": {"豫": 27, "鄂": 3}, "京": {"京": 70}}})
+    assert confusion.misled == pytest.approx(0.004)
+    assert confusion.misled_reading("豫") == pytest.approx((3 + 0.004 * 30) / 60)
+    assert confusion.misled_reading("京") == pytest.approx(0.004)
+    assert confusion.misled_reading("A") == pytest.approx(0.004)
+    columns = [loosened([(province, 999_900)], confusion) for province in "豫京"]
+    assert columns[0]["豫"] < 0.95 < columns[1]["京"]
