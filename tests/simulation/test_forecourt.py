@@ -12,7 +12,7 @@ from api.commands.simulate_forecourt import bug_named, missed_bugs, missed_in_pl
 from api.simulation.bugs import BUGS
 from api.simulation.forecourt import MOST_SEEDS, find_bugs, play, run_forecourt, shortest, workplace
 from api.simulation.forecourt_plan import make_plan
-from wallet import sales
+from wallet import settling
 
 # One of each kind; `platepay simulate --bugs` plants them all.
 QUICK_BUGS = ("rest-stays-held", "near-is-same", "reversal-keeps-money", "any-pump", "reserves-too-much")
@@ -61,10 +61,10 @@ def test_a_planted_bug_is_found_within_the_stated_seeds(place, name):
 
 
 def test_a_planted_bug_is_gone_afterwards():
-    before = sales.capture
+    before = settling.capture
     with bug_named("rest-stays-held").planted():
-        assert sales.capture is not before
-    assert sales.capture is before
+        assert settling.capture is not before
+    assert settling.capture is before
 
 
 def test_a_found_bug_replays_exactly_and_shrinks_to_few_steps(place):
