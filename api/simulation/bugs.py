@@ -105,21 +105,14 @@ def _never_sees_another_car(_: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *given: None
 
 
-def _settles_again_on_arrival(_: Callable[..., Any]) -> Callable[..., Any]:
-    def waiting_sales_at(connection: Any, station: str, pump: str) -> Any:
-        found = forecourt.list_visits(
-            connection,
-            station=station,
-            state="captured",
-            plate=None,
-            account_id=None,
-            limit=1,
-            before=None,
-        )
-        known = [selling.find_sale(connection, station, visit.sale_id) for visit in found if visit.sale_id]
-        return [sale[0] for sale in known if sale is not None and sale[0].pump == pump]
+def _settles_a_late_sale_twice(old: Callable[..., Any]) -> Callable[..., Any]:
+    def settle_found(connection: Any, sale: Any, visit: Any, *given: Any) -> Any:
+        result = old(connection, sale, visit, *given)
+        if result is not None and result.state == "captured":
+            sales.settle(connection, sale, visit, *given[-2:])
+        return result
 
-    return waiting_sales_at
+    return settle_found
 
 
 def _captures_half(old: Callable[..., Any]) -> Callable[..., Any]:
@@ -280,9 +273,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     _bug(
         "next-car-unseen", "another car came first", (forecourt, "newest_stranger", _never_sees_another_car)
     ),
-    _bug(
-        "late-sale-twice", "a late sale pays once", (selling, "waiting_sales_at", _settles_again_on_arrival)
-    ),
+    _bug("late-sale-twice", "a late sale pays once", (visits, "settle_found", _settles_a_late_sale_twice)),
     _bug("half-a-capture", "a capture moves all of it", (balances, "add_transfers", _captures_half)),
     _bug("joins-every-stay", "a new stay is a new visit", (visits, "stay_of", _joins_every_stay)),
     _bug("joins-no-stay", "one hold a stay", (visits, "stay_of", _joins_no_stay)),
