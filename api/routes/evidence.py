@@ -48,7 +48,7 @@ def get_dispute(
     return Response(pack, media_type="application/zip", headers=headers)
 
 
-@router.get("/signing-key")
+@router.get("/signing-key", responses=refusals())
 def get_signing_key(services: Parts) -> SigningKeyAnswer:
     """The public key of dispute packs; anybody may have it."""
     return SigningKeyAnswer(algorithm="Ed25519", public_key=services.signer.public_key)

@@ -10,6 +10,10 @@ from api.schemas.devices import ACCOUNT_ID, SIGHTING, SIGHTING_ID, VISIT_ID, Rea
 from api.schemas.fields import Message, Time
 from api.schemas.operators import example
 
+# What is shown of a sighting: the looks it was made of are evidence, and stand in the dispute pack.
+SHOWN_SIGHTING = {
+    name: value for name, value in SIGHTING.items() if name not in ("plate_corners", "readings")
+}
 VISIT = {
     "visit_id": VISIT_ID,
     "station": "demo",
@@ -73,7 +77,7 @@ class SightingView(Message):
 
 
 class SightingsAnswer(Message):
-    model_config = example(sightings=[SIGHTING], next_before=None)
+    model_config = example(sightings=[SHOWN_SIGHTING], next_before=None)
 
     sightings: list[SightingView]
     next_before: str | None
@@ -102,7 +106,7 @@ class MatchesAnswer(Message):
     model_config = example(
         matches=[
             {
-                "sighting": SIGHTING,
+                "sighting": SHOWN_SIGHTING,
                 "outcome": "auto",
                 "account_id": ACCOUNT_ID,
                 "plate": "粤B12345",

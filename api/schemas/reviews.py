@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.schemas.devices import ACCOUNT_ID, CROP_SHA256, FRAME_SHA256, SIGHTING, SIGHTING_ID, VISIT_ID
+from api.schemas.devices import ACCOUNT_ID, CROP_SHA256, FRAME_SHA256, SIGHTING_ID, VISIT_ID
 from api.schemas.fields import Message, PlateText, Time
-from api.schemas.log import REVIEW, ReviewView, SightingView, VisitAnswer
+from api.schemas.log import REVIEW, SHOWN_SIGHTING, ReviewView, SightingView, VisitAnswer
 from api.schemas.money import DONE, CommandAnswer, Reason
 from api.schemas.operators import example
 
@@ -114,7 +114,7 @@ class ReviewDetail(ReviewView):
         margin_ppm=412000,
         allowed=["confirm", "correct", "reject"],
         people_needed=1,
-        sighting=SIGHTING,
+        sighting=SHOWN_SIGHTING,
         match_wrong_ppm=294000,
         expected_loss_fen=13230,
         review_cost_fen=200,

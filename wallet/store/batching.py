@@ -10,7 +10,6 @@ from zlib import crc32
 from sqlalchemy import Connection, Engine
 
 from wallet.batching import Done, Failed, Lane, Outcome, Together
-from wallet.store.lines import Lines
 from wallet.store.statements import command
 
 UseCase = Callable[[Connection], Any]
@@ -109,6 +108,9 @@ class PostgresqlLanes:
     def __init__(self, engine: Engine, alone: Callable[[UseCase], Any]) -> None:
         self._engine = engine
         self._alone = alone
+        # The driver comes with the extra `postgres`: SQLite must do without it.
+        from wallet.store.lines import Lines
+
         self._lines = Lines(engine)
         self._lanes: list[Lane[Together]] = [
             Lane(f"wallet lane {number}", self._batch, _MOST_POSTGRESQL) for number in range(_LANES)

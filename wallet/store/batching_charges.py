@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +25,9 @@ from wallet.store.batching_rows import (
     WalletRow,
 )
 from wallet.store.charging import charge_many, charge_one
-from wallet.store.lines import Lines
+
+if TYPE_CHECKING:
+    from wallet.store.lines import Lines
 
 _CHARGES = (
     "id", "account_id", "station", "purpose", "amount_fen", "bonus_fen", "principal_fen", "charged_at",

@@ -6,12 +6,15 @@ The functions stand in wallet/charge_functions.py. What they leave undone goes t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from wallet.batching_charges import ChargeCommand
 from wallet.charge_functions import SEPARATOR
 from wallet.command_facts import Charged
 from wallet.ledger import revenue
-from wallet.store.lines import Lines
+
+if TYPE_CHECKING:
+    from wallet.store.lines import Lines
 
 _ONE = b"SELECT platepay_charge($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _MANY = b"SELECT platepay_charges($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
