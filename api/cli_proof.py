@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from api.cli_options import JsonOption
+
 # Without a name: its commands stand beside those of api/cli.py.
 proof = typer.Typer()
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @proof.command()

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
+from api.cli_options import JsonOption
 from api.commands.failures import CommandError
 
 # Without a name: its commands stand beside those of api/cli.py.
 pumps = typer.Typer()
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @pumps.command("pump-simulator")
