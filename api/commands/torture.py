@@ -87,6 +87,8 @@ def torture(
     chosen = {name: fault for name, fault in FAULTS.items() if only in name}
     if not chosen:
         raise CommandError(f"--only {only!r} is in none of: {'; '.join(FAULTS)}")
+    if folder is not None and not folder.is_dir():
+        raise CommandError(f"--folder {folder}: is no folder")
     if quick:
         commands, kills = QUICK
     turns = turns_of(chosen, commands, kills)

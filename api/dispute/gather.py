@@ -8,7 +8,6 @@ from typing import Any
 
 from api.dispute.chain import FORMAT, MANIFEST, Item, chained, readable, sha256_of, signed_text, zip_of
 from api.dispute.contents import BLOCKS, LEDGER
-from api.dispute.pictures import only_this_plate
 from api.dispute.signing import Signer
 from api.errors import EvidenceUnknown
 from api.evidence import EvidenceStore
@@ -76,6 +75,9 @@ def _of_sighting(
         elif whole or kind == "crop":
             yield Item(f"{kind}-{number}.jpg", picture, about)
         else:
+            # OpenCV is for a service that makes packs only.
+            from api.dispute.pictures import only_this_plate
+
             corners = proof.kept.corners if proof.kept else ()
             about["blurred"] = BLURRED if corners else ALL_BLURRED
             yield Item(f"{kind}-{number}.jpg", only_this_plate(picture, corners), about)
