@@ -42,13 +42,13 @@ class Autopay:
         started = time.perf_counter()
         arrival = self.decide(message)
         if not arrival.repeated:
-            self.count(arrival)
-            self._metrics.decision_seconds.observe(time.perf_counter() - started)
+            self.count(arrival, time.perf_counter() - started)
         return arrival
 
-    def count(self, arrival: Arrival) -> None:
-        """Tell the metrics of a new sighting."""
+    def count(self, arrival: Arrival, seconds: float) -> None:
+        """Tell the metrics of a new sighting and of how long its decision took."""
         self._metrics.sightings.labels(arrival.match.outcome).inc()
+        self._metrics.decision_seconds.observe(seconds)
 
     def decide(self, message: SightingMessage) -> Arrival:
         """The same as arrive, and nobody is told."""

@@ -159,9 +159,11 @@ def hot_routes(services: Services) -> list[HotRoute]:
     """The addresses that are asked most."""
 
     def arrive(message: Any) -> Answer:
+        started = time.perf_counter()
         arrival = services.autopay.decide(message)
+        seconds = time.perf_counter() - started
         body = answers.sighting_answer(arrival).model_dump_json().encode()
-        return Answer(not arrival.repeated, body, lambda: services.autopay.count(arrival))
+        return Answer(not arrival.repeated, body, lambda: services.autopay.count(arrival, seconds))
 
     def sell(sale: Any) -> Answer:
         result = services.wallet.record_sale(sale, services.clock())
