@@ -25,7 +25,13 @@ def test_a_registered_car_gets_a_visit_and_a_hold(service: Any) -> None:
     assert visit["state"] == "open"
     assert visit["hold_fen"] == 40_000
     asked = service.pump.post("/v1/authorisations", {"station": "demo", "pump": "1"}).json()
-    assert asked == {"authorised": True, "limit_fen": 40_000, "visit_id": answer["visit_id"]}
+    assert asked == {
+        "authorised": True,
+        "limit_fen": 40_000,
+        "visit_id": answer["visit_id"],
+        "limit_litres": None,
+        "grades": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ def ask(service: Any, **wrong: Any) -> Any:
 def test_a_signed_request_is_answered(shared: Any) -> None:
     answer = ask(shared)
     assert answer.status_code == 200
-    assert answer.json() == {"authorised": False, "limit_fen": 0, "visit_id": None}
+    closed = {"authorised": False, "limit_fen": 0, "visit_id": None, "limit_litres": None, "grades": None}
+    assert answer.json() == closed
 
 
 @pytest.mark.parametrize(
