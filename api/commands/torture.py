@@ -201,6 +201,10 @@ def as_dict(seed: int, played: list[Played], turns: list[Turn]) -> dict[str, Any
     }
 
 
+# What is wrong with a fault has this much room in the table.
+WHY_SHOWN = 60
+
+
 def _print(result: dict[str, Any]) -> None:
     table = Table(title=f"torture, seed {result['seed']}", title_justify="left")
     for heading in ("fault", "commands", "kills", "again", "lost", "doubled", "s", "result"):
@@ -209,7 +213,7 @@ def _print(result: dict[str, Any]) -> None:
     for one in result["faults"]:
         verdict = "[green]holds[/green]" if one["ok"] else "[bold red]broken[/bold red]"
         if one["skipped"]:
-            verdict = f"not played: {one['skipped']}"
+            verdict = "[bold red]not played[/bold red]"
         why = "; ".join(one["wrong"][:2]) or ("" if one["control_caught"] else "control not caught")
         table.add_row(
             one["name"],
@@ -219,11 +223,13 @@ def _print(result: dict[str, Any]) -> None:
             str(one["lost"]),
             str(one["doubled"]),
             f"{one['seconds']:.0f}",
-            verdict if one["ok"] else f"{verdict}: {why}",
+            verdict if one["ok"] or not why else f"{verdict}: {why[:WHY_SHOWN]}",
         )
     console = Console()
     console.print(table)
     for one in result["faults"]:
+        if one["skipped"]:
+            console.print(f"{one['name']} was not played: {one['skipped']}")
         if one["control"]:
             console.print(f"control of {one['name']}: {one['control']}")
     console.print(

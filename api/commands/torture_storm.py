@@ -75,6 +75,8 @@ def rage(
         while not load.is_done:
             if time.monotonic() >= until:
                 load.send_no_more()
+                if load.is_done:
+                    break
             orders = load.next_orders(IN_FLIGHT)
             before = tally.answered
             try:

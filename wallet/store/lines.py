@@ -88,7 +88,7 @@ class _Line:
         raise psycopg.errors.error_from_result(result)
 
     def _prepare(self, query: bytes) -> bytes:
-        name = b"line_%d" % len(self._prepared)
+        name = f"line_{len(self._prepared)}".encode()
         result = self._pgconn.prepare(name, query)
         if result.status != pq.ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result)
