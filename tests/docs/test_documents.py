@@ -30,7 +30,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 def test_every_command_of_the_readme_exists() -> None:
     known = get_command(app)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"^platepay ([a-z]+)(?: ([a-z]+)\b)?", text, flags=re.MULTILINE)
+    named = re.findall(r"^platepay ([a-z-]+)(?: ([a-z]+)\b)?", text, flags=re.MULTILINE)
     assert len(named) >= 8
     for first, second in named:
         command = known.commands[first]  # type: ignore[attr-defined]
