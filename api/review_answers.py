@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 
 from api import answers
@@ -17,12 +16,12 @@ from api.schemas.reviews import (
     SaleView,
     ScoreView,
 )
+from vision.intervals import wilson
 from wallet.command_facts import Reviewed
 from wallet.review_facts import EndFact, KnownCase, QueueRow, ReviewItem, Score
 
 MILLION = 1_000_000
 # Two-sided 95 % of the normal distribution.
-_Z = 1.959964
 
 
 def queue_line(row: QueueRow, now: datetime) -> QueueLine:
@@ -138,11 +137,3 @@ def score_view(score: Score) -> ScoreView:
         high_ppm=int(high * MILLION) if judged else None,
         answered=score.answered,
     )
-
-
-def wilson(right: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of the share `right` of `of` (E. B. Wilson, 1927); of: above zero."""
-    share, square = right / of, _Z * _Z
-    middle = share + square / (2 * of)
-    half = _Z * math.sqrt(share * (1 - share) / of + square / (4 * of * of))
-    return max(0.0, (middle - half) / (1 + square / of)), min(1.0, (middle + half) / (1 + square / of))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vision.intervals import wilson
 from vision.picture import Box
 from vision.plates import PROVINCES, is_supported
 from vision.types import Corners, Image
@@ -148,16 +149,6 @@ def worst_of(provinces: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         return {"name": None, "right": 0, "of": 0}
     name = min(provinces, key=lambda p: (provinces[p]["share"], -provinces[p]["of"]))
     return {"name": name, **provinces[name]}
-
-
-def wilson(right: int, of: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's score interval of a share (E. B. Wilson, 1927); 95 % by default."""
-    share = right / of
-    middle = share + z * z / (2 * of)
-    spread = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    scale = 1 + z * z / of
-    # Rounding must not push a bound past the share itself.
-    return max(0.0, min(share, (middle - spread) / scale)), min(1.0, max(share, (middle + spread) / scale))
 
 
 def coverage(outcomes: Sequence[Outcome], error: float) -> dict[str, Any]:

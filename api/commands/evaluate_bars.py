@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from vision.metrics import wilson
+from vision.intervals import wilson
 
 
 @dataclass(frozen=True, slots=True)

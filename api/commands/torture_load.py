@@ -105,11 +105,6 @@ class Load:
         """Whether every command has its answer."""
         return not (self._left > 0 or self._waiting or self._again)
 
-    @property
-    def outstanding(self) -> int:
-        """Commands that were asked and not answered."""
-        return len(self._waiting)
-
     def send_no_more(self) -> None:
         """Time is up: what was sent is still asked until it is answered."""
         self.tally.cut_short = self.tally.cut_short or self._left > 0

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from vision.intervals import wilson
 from vision.labelled import evaluate_labels, read_labels
-from vision.metrics import Outcome, Report, calibration_error, coverage, summary, wilson, worst_of
+from vision.metrics import Outcome, Report, calibration_error, coverage, summary, worst_of
 from vision.picture import overlap
 from vision.types import Detection
 
