@@ -22,6 +22,8 @@ WHITE: Bgr = (250, 250, 250)
 BLACK: Bgr = (18, 18, 18)
 RED: Bgr = (40, 30, 205)
 CORNER_RADIUS = 10
+# Faces of the atlas whose Chinese strokes are heavier than those of the standard.
+HEAVY_FACES = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,7 @@ def draw_plate(text: str, colour: str, rows: int = 1, face: int = 0) -> Image:
 
     7 characters give 440 x 140, 8 give 480 x 140, two rows of 7 characters 440 x 220, those of a tractor (8,
     green) 300 x 165. colour: a key of `PAINTS`; the text says which of the greens it is. face: which typeface
-    of the atlas draws letters and digits. The same arguments always give the
+    of the atlas draws it. The same arguments always give the
     same picture. Raises ValueError for a character, colour or length that no plate has.
     """
     paint = paint_of(text, colour, rows)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from vision.plate_art import draw_plate
+from vision.plate_art import draw_plate, load_atlas
 from vision.plates import DIGITS, LETTERS, PROVINCES
 
 Image = NDArray[np.uint8]
@@ -121,7 +121,7 @@ def random_plate(rng: Generator, kind: str | None = None) -> RandomPlate:
     kind = kind or str(rng.choice(list(KINDS), p=list(KINDS.values())))
     text = random_text(rng, kind)
     colour, rows = kind.split()[0], 2 if kind.endswith("double") else 1
-    picture = draw_plate(text, colour, rows, face=int(rng.integers(2)))
+    picture = draw_plate(text, colour, rows, face=int(rng.integers(len(load_atlas().faces))))
     return RandomPlate(wear(picture, rng), text, colour, rows)
 
 

@@ -15,7 +15,7 @@ from models.pictures import Image
 from models.plate_art.random_plates import KINDS, OTHER_KINDS, random_text
 from models.plate_crops.degrade import EFFECTS, degrade
 from models.plate_crops.stream import h264
-from vision.plate_art import draw_plate
+from vision.plate_art import draw_plate, load_atlas
 from vision.plates import PROVINCES
 from vision.rectify import READER_HEIGHT, READER_WIDTH, level
 
@@ -52,7 +52,9 @@ def drawn(kind: str, seed: int) -> Image:
     """A clean plate of this kind."""
     rng = np.random.default_rng(seed)
     rows = 2 if kind.endswith("double") else 1
-    return draw_plate(random_text(rng, kind), kind.split()[0], rows, face=int(rng.integers(2)))
+    return draw_plate(
+        random_text(rng, kind), kind.split()[0], rows, face=int(rng.integers(len(load_atlas().faces)))
+    )
 
 
 def levelled(kind: str, seed: int) -> Image:
@@ -71,7 +73,11 @@ def make_sheet(seed: int) -> Image:
         for n, kind in enumerate((*KINDS, *OTHER_KINDS))
     ]
     provinces = [
-        titled(shrunk(draw_plate(f"{province}A{n:05d}", "blue", face=n % 2), 0.25), "", (50, 120))
+        titled(
+            shrunk(draw_plate(f"{province}A{n:05d}", "blue", face=n % len(load_atlas().faces)), 0.25),
+            "",
+            (50, 120),
+        )
         for n, province in enumerate(PROVINCES)
     ]
     harmed = []

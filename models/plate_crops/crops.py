@@ -18,7 +18,7 @@ from models.alphabet import INPUT_HEIGHT, INPUT_WIDTH
 from models.pictures import Corners, Image, LabelledPlate, load_image, read_pictures
 from models.plate_art.random_plates import pick, random_plate
 from models.plate_detector.compose import motion_blur, paste, random_corners
-from vision.plate_art import draw_plate
+from vision.plate_art import HEAVY_FACES, draw_plate, load_atlas
 from vision.plates import PROVINCES
 from vision.rectify import level, merge_rows
 
@@ -73,8 +73,9 @@ def jitter(corners: Corners, rng: Generator) -> Corners:
 def swap_province(crop: RealCrop, rng: Generator) -> RealCrop:
     """The same picture with another province drawn over its own, in its colours and its sharpness."""
     province = pick(rng, PROVINCES)
-    drawn = draw_plate(province + crop.text[1:], "blue", face=int(rng.integers(2)))
-    if rng.random() < 0.6:
+    face = int(rng.integers(len(load_atlas().faces)))
+    drawn = draw_plate(province + crop.text[1:], "blue", face=face)
+    if face in HEAVY_FACES and rng.random() < 0.6:
         drawn = np.asarray(cv2.erode(drawn, np.ones((3, 3), np.uint8)), np.uint8)
     width, height = 220, 70
     flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)

@@ -19,7 +19,7 @@ from models.pictures import Corners, Image
 from models.plate_art.random_plates import pick, random_digits, with_runs
 from models.plate_crops.bank import BOXES, HEIGHT_MM, WIDTH_MM, CellBank, Floats, Matrix, RealPlate
 from models.plate_crops.repaint import firm, light_on, repaint, tinted
-from vision.plate_art import BLACK, Box, Layout, empty_plate, load_atlas, plate_layout
+from vision.plate_art import BLACK, HEAVY_FACES, Box, Layout, empty_plate, load_atlas, plate_layout
 from vision.plates import DIGITS, LETTERS, PROVINCES
 from vision.rectify import MARGIN_ACROSS, MARGIN_DOWN, READER_HEIGHT, READER_WIDTH, merge_rows
 
@@ -156,7 +156,8 @@ def source_of(
     if rng.random() < count / (count + ENOUGH_CELLS):
         cell = bank.draw(character, blur_mm, rng, is_last)
         return bank.plates[cell.plate], cell.position
-    return drawn_cell(character, int(rng.integers(2)), bool(rng.random() < 0.6)), 0
+    face = int(rng.integers(len(load_atlas().faces)))
+    return drawn_cell(character, face, face in HEAVY_FACES and bool(rng.random() < 0.6)), 0
 
 
 def box_map(target: Box, source: Box) -> Matrix:
