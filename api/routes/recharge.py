@@ -19,6 +19,7 @@ from api.errors import (
     FloatForMoney,
     KeyRequired,
     NoncesUnavailable,
+    NotAllowed,
     NotJson,
     PayloadTooLarge,
     ReplayedCallback,
@@ -26,6 +27,7 @@ from api.errors import (
     StaleCallback,
 )
 from api.refusals import JSON, OPERATOR, refusals
+from api.rights import needs
 from api.schemas.operators import (
     CallbackAnswer,
     CallbackMessage,
@@ -51,9 +53,17 @@ OrderId = Annotated[str, Path(max_length=64, examples=["019aa6ef-30aa-7d1b-a3c1-
 @router.post(
     "/accounts/{account_id}/recharge-orders",
     status_code=201,
-    dependencies=[Depends(get_operator), Depends(whole_numbers_only)],
+    dependencies=[Depends(get_operator), Depends(whole_numbers_only), Depends(needs("accounts"))],
     responses=refusals(
-        *OPERATOR, KeyRequired, ChannelUnknown, AccountUnknown, KeyReused, InvalidAmount, InvalidFact, *JSON
+        *OPERATOR,
+        NotAllowed,
+        KeyRequired,
+        ChannelUnknown,
+        AccountUnknown,
+        KeyReused,
+        InvalidAmount,
+        InvalidFact,
+        *JSON,
     ),
 )
 def create_order(

@@ -15,6 +15,16 @@ import pytest
 
 from api.auth import token_hash
 
+# Tags and paths of what devices, payment channels, and people who log in call.
+NOT_OF_PEOPLE = {
+    "cameras",
+    "pumps",
+    "sessions",
+    "/v1/evidence/{sha256}",
+    "/v1/channels/{channel}/callbacks",
+    "/v1/channels/sandbox/orders/{order_id}/pay",
+}
+
 
 @pytest.fixture
 def people(service: Any) -> Any:
@@ -119,6 +129,24 @@ def test_who_has_not_the_right_is_refused(service: Any, people: Any, refused: An
         assert who.get("/v1/review-queue").status_code == 200
     assert _answer(reviewer, line["review_id"], "reject").json()["outcome"] == "done"
     assert finance.post(f"/v1/accounts/{account}/charges", bonus).json()["outcome"] == "done"
+
+
+def test_an_auditor_is_refused_whatever_changes_something(service: Any, people: Any, refused: Any) -> None:
+    auditor = people("zhou", "auditor")
+    paths = service.http.get("/openapi.json").json()["paths"]
+    tried = set()
+    for path, methods in paths.items():
+        for method, route in methods.items():
+            if method == "get" or not NOT_OF_PEOPLE.isdisjoint({path, *route.get("tags", ())}):
+                continue
+            address = re.sub(r"{\w+}", "x", path)
+            refused(
+                auditor.delete(address) if method == "delete" else auditor.post(address, {}),
+                403,
+                "not_allowed",
+            )
+            tried.add(f"{method} {path}")
+    assert {"post /v1/accounts/{account_id}/recharge-orders", "delete /v1/accounts/{account_id}"} <= tried
 
 
 def test_known_cases_score_who_answers_them(service: Any, people: Any) -> None:
