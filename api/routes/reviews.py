@@ -11,7 +11,7 @@ from api.deps import Parts, TheKey, TheOperator, get_operator, whole_numbers_onl
 from api.errors import KeyRequired, NotAllowed
 from api.refusals import JSON, OPERATOR, refusals
 from api.review_answers import case_view, queue_line, review_detail, reviewed_view, score_view
-from api.rights import may, must_have
+from api.rights import may, must_have, needs
 from api.schemas.log import ReviewsAnswer
 from api.schemas.reviews import (
     KnownCaseMessage,
@@ -99,12 +99,15 @@ def show_review(review_id: ReviewId, services: Parts, operator: TheOperator) -> 
     return review_detail(item)
 
 
-@router.post("/reviews/{review_id}/answers", responses=refusals(*COMMAND, ReviewUnknown))
+@router.post(
+    "/reviews/{review_id}/answers",
+    dependencies=[Depends(needs("review"))],
+    responses=refusals(*COMMAND, ReviewUnknown),
+)
 def answer_review(
     review_id: ReviewId, message: ReviewMessage, services: Parts, key: TheKey, operator: TheOperator
 ) -> ReviewedAnswer:
     """Confirm, correct, reject or reverse; once for each person. docs/review.md has every rejection."""
-    must_have(operator, "review")
     given = Given(message.action, message.plate, message.misread, message.reason)
     done = services.wallet.reviewing.answer(
         review_id, given, key=key, actor=operator.operator_name, now=services.clock()
@@ -112,7 +115,11 @@ def answer_review(
     return _reviewed(done)
 
 
-@router.post("/visits/{visit_id}/reversal", responses=refusals(*COMMAND, VisitUnknown))
+@router.post(
+    "/visits/{visit_id}/reversal",
+    dependencies=[Depends(needs("review"))],
+    responses=refusals(*COMMAND, VisitUnknown),
+)
 def reverse_visit(
     visit_id: VisitId, message: VisitReversalMessage, services: Parts, key: TheKey, operator: TheOperator
 ) -> ReviewedAnswer:
@@ -120,7 +127,6 @@ def reverse_visit(
 
     Rejected: nothing_captured, nothing_left, already_reversed, already_answered, already_decided.
     """
-    must_have(operator, "review")
     given = Given("reverse", message.plate, message.misread, message.reason)
     done = services.wallet.reviewing.reverse_visit(
         visit_id, given, key=key, actor=operator.operator_name, now=services.clock()
@@ -134,10 +140,14 @@ def _reviewed(done: Reviewed | Rejected) -> ReviewedAnswer:
     return ReviewedAnswer(outcome="done", code="done", text=None, review=reviewed_view(done))
 
 
-@router.post("/known-cases", status_code=201, responses=refusals(*COMMAND, SightingUnknown, VehicleUnknown))
+@router.post(
+    "/known-cases",
+    status_code=201,
+    dependencies=[Depends(needs("plant"))],
+    responses=refusals(*COMMAND, SightingUnknown, VehicleUnknown),
+)
 def plant(message: KnownCaseMessage, services: Parts, key: TheKey, operator: TheOperator) -> PlantedAnswer:
     """Put a copy of a sighting into the queue whose answer is known; whatever is answered moves no money."""
-    must_have(operator, "plant")
     done = services.wallet.reviewing.plant(
         message.sighting_id,
         message.suggestion,
