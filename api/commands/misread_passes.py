@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from api.commands.bench_passes import Remembering, RememberingReader, Still
+from api.simulation.misreads import RATHER_SURE_PPM
 from cameras.messages import position_ppm
 from cameras.passes import MOST_ENLARGED, CameraPass, simulate_pass
 from vision.picture import Detector, Reader
@@ -35,8 +36,6 @@ HARD_EVERY: Final = 5
 SMALLEST_PX: Final = 100.0
 # A position surer than this, and right, is not kept.
 SURE_PPM: Final = 999_000
-# Of positions at least as sure as this it is counted which character was there and which was read.
-RATHER_SURE_PPM: Final = 990_000
 KEPT_POSITIONS: Final = 3
 # A single look this far from the label is of another plate in the picture.
 MOST_WRONG_CHARACTERS: Final = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
@@ -22,6 +23,7 @@ from api.simulation.misreads import load_misreads
 CUSTOMERS, QUICK_CUSTOMERS = 1_000_000, 30_000
 VISITS, QUICK_VISITS = 400_000, 6_000
 PIPED_WIDTH: Final = 130
+MOST_CAUSES: Final = 12
 PARTS: Final = ("all", "city", "forecourt")
 
 
@@ -146,9 +148,11 @@ def tell_city(console: Console, city: dict[str, Any]) -> None:
         f"{times_fewer(city):.1f} times fewer than exact match; review costs "
         f"{ours['review_fen_a_visit']:.2f} fen a visit"
     )
+    console.print(_causes(city))
+    entry = city["entry_contradicts"]
     console.print(
-        "Not automatic: "
-        + ", ".join(f"{code} {share:.2%}" for code, share in city["not_automatic_because"].items())
+        f"the entry's camera was sure of another text, one character off, in {entry['of_wrong']:.0%} "
+        f"of wrong debits and in {entry['of_automatic']:.2%} of automatic visits"
     )
     console.print(
         f"{measured['wrong']} of the measured sightings were wrong, {measured['wrong_that_debited']} of them "
@@ -157,6 +161,31 @@ def tell_city(console: Console, city: dict[str, Any]) -> None:
     console.print(
         f"so few sightings do not exclude {measured['bound_per_100k']:.1f} wrong debits a 100,000 (95 %)"
     )
+
+
+def _causes(city: dict[str, Any]) -> Table:
+    """Where wrong debits and visits that a person looks at come from; the most of each."""
+    table = Table(title="Where it comes from", title_justify="left")
+    table.add_column("wrong debits")
+    table.add_column("drawn", justify="right")
+    table.add_column("a 100,000 visits", justify="right")
+    table.add_column("not automatic: what the pump's camera saw, first reason")
+    table.add_column("of visits", justify="right")
+    rows = itertools.zip_longest(city["wrong_because"][:MOST_CAUSES], city["not_automatic"][:MOST_CAUSES])
+    for wrong, asked in rows:
+        table.add_row(
+            *(("", "", "") if wrong is None else _cells(wrong)),
+            *(
+                ("", "")
+                if asked is None
+                else (f"{asked['seen']}: {asked['reason']}", f"{asked['share']:.2%}")
+            ),
+        )
+    return table
+
+
+def _cells(wrong: dict[str, Any]) -> tuple[str, str, str]:
+    return wrong["from"], str(wrong["drawn"]), f"{wrong['wrong_per_100k']:.3f}"
 
 
 def _rates(row: dict[str, Any]) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -11,14 +11,15 @@ from typing import Any, Final
 import numpy as np
 
 from api.simulation.baselines import EXACT, Baselines, at_share, per_100k
-from api.simulation.drawing import FIELD_MIX, Drawing, Seen
+from api.simulation.drawing import FIELD_MIX, Drawing, Errors, Seen
+from api.simulation.fitting import Fitting
 from api.simulation.intervals import rate_interval
 from api.simulation.judge import Judge
 from api.simulation.misreads import Misreads
-from api.simulation.strata import HARD_SHARE, PUMP_LOOKS, Looks, Stratum, looks_of, strata_of
+from api.simulation.strata import CLASSES, HARD_SHARE, PUMP_LOOKS, Looks, Stratum, looks_of, strata_of
+from api.simulation.tally import Stay, Tally, contradicted, contradicts, not_automatic, wrong_because
 from api.simulation.traffic import Car, Traffic
 from vision import posterior
-from wallet.decide import Decision
 from wallet.rules import Rules
 
 BATCH: Final = 1_000
@@ -26,54 +27,6 @@ BATCH: Final = 1_000
 MOST_WRONG, LEAST_AUTOMATIC, TIMES_FEWER = 1.0, 0.95, 10.0
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """A car and what both cameras see of it. number: of the measured sighting at the pump, None: not read."""
-
-    car: Car
-    number: int | None
-    looks: tuple[Seen, Seen]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the drawn visits. Weights are shares of all visits; wrong: by weight of the visit."""
-
-    visits: float = 0.0
-    customers: float = 0.0
-    automatic: float = 0.0
-    reviews: float = 0.0
-    drawn: int = 0
-    wrong: Counter[float] = field(default_factory=Counter)
-    wrong_of: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    wrong_by: Counter[int] = field(default_factory=Counter)
-    misread: int = 0
-    misread_as_registered: int = 0
-
-    def add(self, car: Car, decisions: Sequence[Decision], weight: float) -> bool:
-        """Counts a stay; says whether the wrong one would pay. decisions: at the entry, then at the pump.
-
-        What the pump's camera leads to pays: nobody stands at a pump of whom only the entry has heard.
-        """
-        at_pump = decisions[-1]
-        self.drawn += 1
-        self.visits += weight
-        self.customers += weight * car.is_customer
-        is_auto = at_pump.outcome == "auto"
-        self.automatic += weight * (is_auto and car.is_customer)
-        self.reviews += weight * sum(decision.outcome == "review" for decision in decisions)
-        if not is_auto and car.is_customer:
-            # The first reason alone, so that all of them add up.
-            self.reasons[at_pump.reasons[0].code] += weight  # type: ignore[assignment]
-        plate = at_pump.vehicle.plate if at_pump.vehicle is not None else None
-        is_wrong = is_auto and not (car.is_customer and plate == car.plate)
-        if is_wrong:
-            self.wrong[weight] += 1
-            self.wrong_of["another customer" if car.is_customer else "stranger"] += 1
-        return is_wrong
 
 
 @dataclass(slots=True)
@@ -88,10 +41,12 @@ class City:
     traffic: Traffic = field(init=False)
     judge: Judge = field(init=False)
     drawing: Drawing = field(init=False)
+    fitting: Fitting = field(init=False)
 
     def __post_init__(self) -> None:
         self.traffic = Traffic(self.customers, np.random.default_rng([self.seed, 1]), self.tell)
         self.judge = Judge(self.traffic.register, self.rules)
+        self.fitting = Fitting(self.misreads)
         self.drawing = Drawing(self.misreads, Random(f"{self.seed}/drawing"))  # noqa: S311
 
     def run(self, visits: int, progress: Progress = lambda *_: None) -> dict[str, Any]:
@@ -108,42 +63,50 @@ class City:
                 texts = [text for stay in drawn for text in self._texts(stay, baselines)]
                 self.traffic.register.look_up(texts)
                 for stay in drawn:
-                    self._decide(stay, stratum, tallies[stratum.name], baselines)
+                    self._decide(stay, tallies[stratum.name], baselines)
                 done += count
                 progress("visits", done, total)
         return self._result(strata, tallies, baselines)
 
     def _stay(self, stratum: Stratum, car: Car, entry: Looks, pump: Looks) -> Stay:
         """What both cameras see of a car; an error of the field is on its plate for both."""
-        chance = self.drawing.random
-        at_entry = chance.choices(list(entry.chances), list(entry.chances.values()))[0]
-        numbers = (entry.draw(at_entry, chance), pump.draw(stratum.draw(chance), chance))
-        errors = None
-        if stratum.kind is not None:
-            errors = self.drawing.errors(stratum.kind, len(car.plate))
-        seen = [
-            self.drawing.unread(car.plate, car.colour)
-            if number is None
-            else self.drawing.measured(car.plate, car.colour, self.misreads.sightings[number], errors)
-            for number in numbers
-        ]
-        return Stay(car, numbers[-1], (seen[0], seen[1]))
+        chance, fitting = self.drawing.random, self.fitting
+        odds = fitting.odds(car.plate)
+        at_pump, at_entry = pump.at(fitting.doubtful, odds), entry.at(fitting.doubtful, odds)
+        numbers = (at_entry.draw(CLASSES, chance), at_pump.draw(stratum.classes, chance))
+        errors = None if stratum.kind is None else self.drawing.errors(stratum.kind, car.plate)
+        seen = [self._seen(car, number, errors) for number in numbers]
+        return Stay(
+            car=car,
+            weight=stratum.weight(at_pump),
+            number=numbers[-1],
+            measured=None if numbers[-1] is None else self.misreads.sightings[numbers[-1]],
+            error=stratum.kind,
+            looks=(seen[0], seen[1]),
+        )
+
+    def _seen(self, car: Car, number: int | None, errors: Errors | None) -> Seen:
+        if number is None:
+            return self.drawing.unread(car.plate, car.colour)
+        places = self.fitting.places(car.plate, number, self.drawing.random)
+        return self.drawing.measured(car.plate, car.colour, self.misreads.sightings[number], places, errors)
 
     @staticmethod
     def _texts(stay: Stay, baselines: Baselines) -> list[str]:
         texts = [seen.text for seen in stay.looks if seen.text is not None]
         return [*texts, *baselines.texts(stay.looks[-1])]
 
-    def _decide(self, stay: Stay, stratum: Stratum, tally: Tally, baselines: Baselines) -> None:
-        car, at_pump = stay.car, stay.looks[-1]
+    def _decide(self, stay: Stay, tally: Tally, baselines: Baselines) -> None:
+        car, at_pump = stay.car, stay.at_pump
         self.judge.traffic = self._counted(car.station)
-        if tally.add(car, self.judge.stay(stay.looks, car.station), stratum.weight):
-            by = -1 if stay.number is None or stratum.kind is not None else stay.number
-            tally.wrong_by[by] += 1
-        if stratum.kind is None and at_pump.text is not None and not at_pump.is_right:
-            tally.misread += 1
-            tally.misread_as_registered += at_pump.text in self.traffic.register
-        baselines.watch(at_pump, stratum.weight, is_customer=car.is_customer)
+        decisions = self.judge.stay(stay.looks, car.station)
+        tally.add(
+            stay,
+            decisions,
+            is_registered=at_pump.text in self.traffic.register,
+            is_contradicted=contradicts(*stay.looks, self.rules.auto_ceiling_ppm),
+        )
+        baselines.watch(at_pump, stay.weight, is_customer=car.is_customer)
 
     def _counted(self, station: int) -> posterior.Traffic:
         if station not in self._of_station:
@@ -155,13 +118,14 @@ class City:
     def _result(
         self, strata: list[Stratum], tallies: dict[str, Tally], baselines: Baselines
     ) -> dict[str, Any]:
-        heaviest = max(stratum.weight for stratum in strata)
+        heaviest = max(tally.heaviest for tally in tallies.values())
         customers = sum(tally.customers for tally in tallies.values())
         automatic = sum(tally.automatic for tally in tallies.values())
         reviews = sum(tally.reviews for tally in tallies.values())
         wrong: Counter[float] = sum((tally.wrong for tally in tallies.values()), Counter())
-        can_go_wrong = [stratum.weight for stratum in strata if tallies[stratum.name].wrong]
-        estimate, low, high = rate_interval(wrong.items(), max(can_go_wrong, default=_riskiest(strata)))
+        can_go_wrong = [tally.heaviest for tally in tallies.values() if tally.wrong]
+        riskiest = max(can_go_wrong, default=_riskiest(strata, tallies))
+        estimate, low, high = rate_interval(wrong.items(), riskiest)
         ours = {
             "wrong_per_100k": per_100k(estimate, customers),
             "low": per_100k(low, customers),
@@ -176,15 +140,16 @@ class City:
             "customers": len(self.traffic.register),
             "stations": self.traffic.stations,
             "drawn": sum(tally.drawn for tally in tallies.values()),
-            "stands_for": round(1 / min(s.weight for s in strata if s.weight)),
             "customers_share": round(customers, 4),
             "hard_share": HARD_SHARE,
             "field_mix": dict(FIELD_MIX),
             "misreads": {"made_with": self.misreads.made_with, "sightings": len(self.misreads.sightings)},
             "ours": ours,
             "parts": {name: _part(tally, customers) for name, tally in tallies.items()},
-            "measurement": _measurement(self.misreads, strata, tallies, customers),
-            "not_automatic_because": _reasons(tallies, customers),
+            "measurement": _measurement(self.misreads, tallies, customers),
+            "wrong_because": wrong_because(list(tallies.values()), customers),
+            "not_automatic": not_automatic(list(tallies.values()), customers),
+            "entry_contradicts": contradicted(list(tallies.values())),
             "baselines": {
                 name: at_share(debits, automatic, customers, heaviest)
                 for name, debits in baselines.debits.items()
@@ -192,9 +157,10 @@ class City:
         }
 
 
-def _riskiest(strata: list[Stratum]) -> float:
+def _riskiest(strata: list[Stratum], tallies: dict[str, Tally]) -> float:
     """The weight of a drawn visit whose text is wrong: only such can debit the wrong one."""
-    return max((s.weight for s in strata if s.name == "wrong" or s.kind is not None), default=0.0)
+    can = [s.name for s in strata if "wrong" in s.name or s.kind is not None]
+    return max((tallies[name].heaviest for name in can), default=0.0)
 
 
 def _part(tally: Tally, customers: float) -> dict[str, Any]:
@@ -209,9 +175,7 @@ def _part(tally: Tally, customers: float) -> dict[str, Any]:
     }
 
 
-def _measurement(
-    misreads: Misreads, strata: Sequence[Stratum], tallies: dict[str, Tally], customers: float
-) -> dict[str, Any]:
+def _measurement(misreads: Misreads, tallies: dict[str, Tally], customers: float) -> dict[str, Any]:
     """What the number of measured sightings leaves open: the reader may err surely more seldom than was seen.
 
     Each measured sighting stands for a share of all passes. Of how many are sure and wrong the sample says no
@@ -219,12 +183,11 @@ def _measurement(
     """
     measured = sum(not one.hard for one in misreads.sightings)
     guilty: dict[int, float] = {}
-    for stratum in strata:
-        for number, count in tallies[stratum.name].wrong_by.items():
-            if number >= 0 and not misreads.sightings[number].is_right:
-                guilty[number] = guilty.get(number, 0.0) + count * stratum.weight
+    for tally in tallies.values():
+        for number, weight in tally.wrong_by.items():
+            guilty[number] = guilty.get(number, 0.0) + weight
     misread = sum(tally.misread for tally in tallies.values())
-    hits = sum(tally.misread_as_registered for tally in tallies.values()) / max(misread, 1)
+    hits = sum(tally.misread_as_registered for tally in tallies.values()) / misread if misread else 0.0
     _, _, high = rate_interval([(1.0, len(guilty))], 1.0)
     return {
         "sightings": len(misreads.sightings),
@@ -234,11 +197,6 @@ def _measurement(
         "misread_hits_a_customer": round(hits, 4),
         "bound_per_100k": per_100k(high / max(measured, 1) * hits, customers),
     }
-
-
-def _reasons(tallies: dict[str, Tally], customers: float) -> dict[str, float]:
-    total: Counter[str] = sum((tally.reasons for tally in tallies.values()), Counter())
-    return {code: round(weight / customers, 5) for code, weight in total.most_common()}
 
 
 def missed_bars(result: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from api.simulation.misreads import Doubt, Measured, Misreads
 from api.simulation.register import PLACES
-from vision.plates import DIGITS
+from vision.plates import DIGITS, PROVINCES
 from wallet.money import MILLION
 
 FieldKind = Literal["province swap", "one character", "plate frame", "dirt"]
@@ -65,6 +65,7 @@ class Drawing:
     _wrong: list[tuple[Doubt, int]] = field(init=False)
     _any: list[tuple[Doubt, int]] = field(init=False)
     _dim: list[tuple[Doubt, int]] = field(init=False)
+    _pools: dict[tuple[FieldKind, bool], list[tuple[Doubt, int]]] = field(default_factory=dict)
     _tables: dict[tuple[str, str], tuple[str, list[float]]] = field(default_factory=dict)
     _slip: dict[str, float] = field(default_factory=dict)
 
@@ -81,12 +82,21 @@ class Drawing:
         self._dim = by_top[: max(1, len(by_top) // 2)]
         self._slip = self._slips()
 
-    def measured(self, plate: str, colour: str, sighting: Measured, errors: Errors | None = None) -> Seen:
-        """A measured sighting put onto this plate, with the errors of the field that are on it."""
+    def measured(
+        self,
+        plate: str,
+        colour: str,
+        sighting: Measured,
+        places: Sequence[tuple[int, Doubt]],
+        errors: Errors | None = None,
+    ) -> Seen:
+        """A measured sighting put onto this plate, with the errors of the field that are on it.
+
+        places: where its doubts stand.
+        """
         doubts: list[Doubt | None] = [None] * len(plate)
-        for place, doubt in enumerate(sighting.positions):
-            if doubt is not None:
-                doubts[min(place, len(plate) - 1)] = doubt
+        for place, doubt in places:
+            doubts[place] = doubt
         wrong_ppm = sighting.wrong_ppm
         for place, doubt, seen_wrong_ppm in errors or ():
             doubts[place] = doubt
@@ -97,26 +107,38 @@ class Drawing:
         """A car of which no plate is read."""
         return Seen(plate, None, colour, MILLION, ())
 
-    def errors(self, kind: FieldKind, length: int) -> Errors:
-        """An error of the field on a plate of so many characters; as sure as measured errors are."""
-        pool, places = self._field_places(kind, length)
-        return tuple((place, *self.random.choice(pool)) for place in places)
+    def errors(self, kind: FieldKind, plate: str) -> Errors:
+        """An error of the field on a plate, the same for all who look; as sure as measured errors are.
 
-    def _field_places(self, kind: FieldKind, length: int) -> tuple[list[tuple[Doubt, int]], Sequence[int]]:
+        How sure is drawn from measured doubts of the same kind of character.
+        """
+        found = []
+        for place in self._field_places(kind, len(plate)):
+            doubt, wrong_ppm = self.random.choice(self._pool(kind, is_province=place == 0))
+            found.append((place, Doubt(plate[place], self.choices_for(plate, place, doubt)), wrong_ppm))
+        return tuple(found)
+
+    def _field_places(self, kind: FieldKind, length: int) -> Sequence[int]:
         chance = self.random
         match kind:
             case "province swap":
-                return self._wrong or self._any, (0,)
+                return (0,)
             case "one character":
-                return self._wrong or self._any, (chance.randrange(1, length),)
+                return (chance.randrange(1, length),)
             case "plate frame":
                 # A frame hides the feet of neighbours, oftenest at the ends.
                 first = chance.choice((0, length - FRAMED_POSITIONS))
-                return self._any, range(first, first + FRAMED_POSITIONS)
+                return range(first, first + FRAMED_POSITIONS)
             case "dirt":
-                return self._dim or self._any, chance.sample(
-                    range(length), chance.randint(1, DIRTY_POSITIONS)
-                )
+                return chance.sample(range(length), chance.randint(1, DIRTY_POSITIONS))
+
+    def _pool(self, kind: FieldKind, *, is_province: bool) -> list[tuple[Doubt, int]]:
+        """The measured doubts that such an error may look like; all where none is of its kind."""
+        if (kind, is_province) not in self._pools:
+            pool = {"plate frame": self._any, "dirt": self._dim}.get(kind, self._wrong)
+            of_kind = [pair for pair in pool if (pair[0].true in PROVINCES) is is_province]
+            self._pools[kind, is_province] = of_kind or pool or self._any
+        return self._pools[kind, is_province]
 
     def _seen(
         self, plate: str, colour: str, doubts: Sequence[Doubt | None], wrong_ppm: int, looks: int

@@ -12,6 +12,8 @@ from api.commands.failures import CommandError
 from wallet.money import MILLION
 
 SHIPPED: Final = Path(__file__).parents[2] / "vision" / "assets" / "misreads.json"
+# Of positions at least as sure as this the file counts which character was there and which was read.
+RATHER_SURE_PPM: Final = 990_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,16 @@ class Misreads:
     """All that was measured.
 
     confusion: for each true character how often a single look read which one. colours: the same for the
-    ground of whole sightings; may be empty. unread_ppm: passes of which nothing, or a text of another length,
-    was said: of usual ones, and of hard ones.
+    ground of whole sightings; may be empty. sure: of their positions at or above RATHER_SURE_PPM, by the
+    character read, how often each was there. unread_ppm: passes of which nothing, or a text of another
+    length, was said: of usual ones, and of hard ones.
     """
 
     made_with: str
     weights: Mapping[str, str]
     confusion: Mapping[str, Mapping[str, int]]
     colours: Mapping[str, Mapping[str, int]]
+    sure: Mapping[str, Mapping[str, int]]
     sightings: tuple[Measured, ...]
     unread_ppm: int
     hard_unread_ppm: int
@@ -96,6 +100,7 @@ def _read(content: Mapping[str, Any]) -> Misreads:
         weights=dict(content["weights"]),
         confusion=_counts(content["confusion"]),
         colours=_counts(content.get("colours", {})),
+        sure=_counts(content["sure"]),
         sightings=sightings,
         unread_ppm=(lost - hard_lost) * MILLION // max(passes - hard, 1),
         hard_unread_ppm=hard_lost * MILLION // max(hard, 1),

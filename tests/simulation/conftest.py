@@ -59,6 +59,7 @@ def made_up(sightings: int = 300, seed: int = 3) -> dict:
         "other_length": 1,
         "looks": 10 * sightings,
         "confusion": confusion,
+        "sure": {c: {c: sightings * 5 // 34} for c in DIGITS + LETTERS} | {c: {c: 10} for c in PROVINCES},
         "colours": {"blue": {"blue": 99, "green": 1}},
         "sightings": found,
     }

@@ -1,0 +1,167 @@
+"""What became of the drawn visits, and where the bad ends of them come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from api.simulation.baselines import per_100k
+from api.simulation.drawing import FieldKind, Seen
+from api.simulation.misreads import Measured
+from api.simulation.traffic import Car
+from wallet.decide import Decision
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A car and what both cameras see of it. weight: the share of all visits that it stands for.
+
+    number, measured: the sighting at the pump; None where nothing was read. error: of the field, if any.
+    """
+
+    car: Car
+    weight: float
+    number: int | None
+    measured: Measured | None
+    error: FieldKind | None
+    looks: tuple[Seen, Seen]
+
+    @property
+    def at_pump(self) -> Seen:
+        """What decides who pays."""
+        return self.looks[-1]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Visits of one kind. Weights are shares of all visits; wrong: how many visits of each weight."""
+
+    visits: float = 0.0
+    customers: float = 0.0
+    automatic: float = 0.0
+    reviews: float = 0.0
+    drawn: int = 0
+    heaviest: float = 0.0
+    wrong: Counter[float] = field(default_factory=Counter)
+    wrong_of: Counter[str] = field(default_factory=Counter)
+    wrong_because: dict[str, list[float]] = field(default_factory=dict)
+    wrong_by: dict[int, float] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], float] = field(default_factory=dict)
+    automatic_contradicted: float = 0.0
+    wrong_contradicted: float = 0.0
+    misread: float = 0.0
+    misread_as_registered: float = 0.0
+
+    def add(
+        self, stay: Stay, decisions: Sequence[Decision], *, is_registered: bool, is_contradicted: bool
+    ) -> None:
+        """Counts a stay. decisions: at the entry, then at the pump. is_registered: the text at the pump.
+
+        is_contradicted: the entry's camera was sure of another text, one character off.
+        What the pump's camera leads to pays: nobody stands at a pump of whom only the entry has heard.
+        """
+        at_pump, car, weight = decisions[-1], stay.car, stay.weight
+        self.drawn += 1
+        self.heaviest = max(self.heaviest, weight)
+        self.visits += weight
+        self.customers += weight * car.is_customer
+        is_auto = at_pump.outcome == "auto"
+        self.automatic += weight * (is_auto and car.is_customer)
+        self.automatic_contradicted += weight * (is_auto and car.is_customer and is_contradicted)
+        self.reviews += weight * sum(decision.outcome == "review" for decision in decisions)
+        if not is_auto and car.is_customer:
+            # The first reason alone, so that all of them add up.
+            _add(self.reasons, (seen_as(stay), at_pump.reasons[0].code), weight)
+        if stay.error is None and stay.measured is not None and not stay.at_pump.is_right:
+            self.misread += weight
+            self.misread_as_registered += weight * is_registered
+        plate = at_pump.vehicle.plate if at_pump.vehicle is not None else None
+        if is_auto and not (car.is_customer and plate == car.plate):
+            self.wrong_contradicted += weight * is_contradicted
+            self._is_wrong(stay)
+
+    def _is_wrong(self, stay: Stay) -> None:
+        self.wrong[stay.weight] += 1
+        self.wrong_of["another customer" if stay.car.is_customer else "stranger"] += 1
+        self.wrong_because.setdefault(blamed(stay), []).append(stay.weight)
+        if stay.number is not None and stay.error is None:
+            _add(self.wrong_by, stay.number, stay.weight)
+
+
+def _add(sums: dict[Key, float], key: Key, weight: float) -> None:
+    sums[key] = sums.get(key, 0.0) + weight
+
+
+def seen_as(stay: Stay) -> str:
+    """How the pump's camera saw the car."""
+    if stay.error is not None:
+        return f"field: {stay.error}"
+    if stay.measured is None:
+        return "nothing read"
+    is_sure = not any(stay.measured.positions)
+    shape = "wrong" if not stay.measured.is_right else "clean" if is_sure else "doubtful"
+    return f"{shape}, hard pass" if stay.measured.hard else shape
+
+
+def blamed(stay: Stay) -> str:
+    """What a wrong debit comes from: the error of the field, or the measured one, with what was read as what.
+
+    A measured error is "borrowed" where another character than the one it was measured on was hit.
+    """
+    seen = stay.at_pump
+    pairs = [(own, read) for own, read in zip(seen.plate, seen.text or "", strict=False) if own != read]
+    what = ", ".join(f"{own} read as {read}" for own, read in pairs)
+    if not pairs or stay.measured is None:
+        return "read right"
+    if stay.error is not None:
+        return f"field: {stay.error}"
+    measured = {doubt.true for doubt in stay.measured.positions if doubt is not None}
+    return f"{what} ({'measured' if all(own in measured for own, _ in pairs) else 'borrowed'})"
+
+
+def contradicts(entry: Seen, pump: Seen, ceiling_ppm: int) -> bool:
+    """Whether the entry's camera was sure of a text one character from that at the pump."""
+    if entry.text is None or pump.text is None or entry.wrong_ppm > ceiling_ppm:
+        return False
+    same_length = len(entry.text) == len(pump.text)
+    return same_length and sum(a != b for a, b in zip(entry.text, pump.text, strict=True)) == 1
+
+
+def contradicted(tallies: Sequence[Tally]) -> dict[str, float]:
+    """How much of wrong debits, and of automatic visits, the entry's camera surely read otherwise."""
+    wrong = sum(weight * count for tally in tallies for weight, count in tally.wrong.items())
+    automatic = sum(tally.automatic for tally in tallies)
+    return {
+        "of_wrong": round(sum(t.wrong_contradicted for t in tallies) / wrong, 4) if wrong else 0.0,
+        "of_automatic": round(sum(t.automatic_contradicted for t in tallies) / max(automatic, 1e-12), 5),
+    }
+
+
+def wrong_because(tallies: Sequence[Tally], customers: float) -> list[dict[str, Any]]:
+    """Where wrong debits come from, the worst first."""
+    sums: dict[str, list[float]] = {}
+    for tally in tallies:
+        for cause, weights in tally.wrong_because.items():
+            sums.setdefault(cause, []).extend(weights)
+    ranked = sorted(sums.items(), key=lambda pair: -sum(pair[1]))
+    return [
+        {"from": cause, "drawn": len(weights), "wrong_per_100k": per_100k(sum(weights), customers)}
+        for cause, weights in ranked
+    ]
+
+
+def not_automatic(tallies: Sequence[Tally], customers: float) -> list[dict[str, Any]]:
+    """Where customers' visits that a person had to look at come from, the most first."""
+    sums: dict[tuple[str, str], float] = {}
+    for tally in tallies:
+        for key, weight in tally.reasons.items():
+            _add(sums, key, weight)
+    ranked = sorted(sums.items(), key=lambda pair: -pair[1])
+    return [
+        {"seen": seen, "reason": reason, "share": round(weight / customers, 6)}
+        for (seen, reason), weight in ranked
+    ]
