@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from wallet import clones, corrections, stops, terms, twins
+from wallet import clones, corrections, second_looks, stops, terms, twins
 from wallet.decide import Likely
 from wallet.facts import Reason, SightingFact, Visit
 from wallet.rules import Rules
@@ -34,6 +34,7 @@ Objection = Callable[[Case], Sequence[Reason]]
 OBJECTIONS: tuple[Objection, ...] = (
     corrections.objections,
     twins.objections,
+    second_looks.objections,
     terms.too_new,
     stops.objections,
     clones.objections,

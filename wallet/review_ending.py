@@ -22,7 +22,7 @@ from wallet.store import balances, debits, forecourt, people, reviewing, selling
 
 # Doubts about whose car it is: a person who looks at the picture resolves them. Every other objection (a
 # limit of the customer, a plate that is frozen) holds for people too.
-RESOLVED_BY_A_LOOK = frozenset({"corrected_before", "twin_needs_proof", "plate_too_new"})
+RESOLVED_BY_A_LOOK = frozenset({"corrected_before", "twin_needs_proof", "read_otherwise", "plate_too_new"})
 NOT_REGISTERED = "not_registered"
 
 

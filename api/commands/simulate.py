@@ -149,11 +149,6 @@ def tell_city(console: Console, city: dict[str, Any]) -> None:
         f"{ours['review_fen_a_visit']:.2f} fen a visit"
     )
     console.print(_causes(city))
-    entry = city["entry_contradicts"]
-    console.print(
-        f"the entry's camera was sure of another text, one character off, in {entry['of_wrong']:.0%} "
-        f"of wrong debits and in {entry['of_automatic']:.2%} of automatic visits"
-    )
     console.print(
         f"{measured['wrong']} of the measured sightings were wrong, {measured['wrong_that_debited']} of them "
         f"could debit, the worst alone {measured['worst_alone_per_100k']:.2f} times a 100,000 visits;"

@@ -35,6 +35,7 @@ REASONS = {
     "insufficient_balance": "余额不足",
     "corrected_before": "该读数曾被更正",
     "twin_needs_proof": "有登记的相似车牌",
+    "read_otherwise": "入口识别结果不同",
     "wrong_debit": "扣款有误",
     "plate_too_new": "新绑定车牌",
     "frozen": "车牌已冻结",

@@ -17,7 +17,7 @@ from api.simulation.intervals import rate_interval
 from api.simulation.judge import Judge
 from api.simulation.misreads import Misreads
 from api.simulation.strata import CLASSES, HARD_SHARE, PUMP_LOOKS, Looks, Stratum, looks_of, strata_of
-from api.simulation.tally import Stay, Tally, contradicted, contradicts, not_automatic, wrong_because
+from api.simulation.tally import Stay, Tally, not_automatic, wrong_because
 from api.simulation.traffic import Car, Traffic
 from vision import posterior
 from wallet.rules import Rules
@@ -100,12 +100,7 @@ class City:
         car, at_pump = stay.car, stay.at_pump
         self.judge.traffic = self._counted(car.station)
         decisions = self.judge.stay(stay.looks, car.station)
-        tally.add(
-            stay,
-            decisions,
-            is_registered=at_pump.text in self.traffic.register,
-            is_contradicted=contradicts(*stay.looks, self.rules.auto_ceiling_ppm),
-        )
+        tally.add(stay, decisions, is_registered=at_pump.text in self.traffic.register)
         baselines.watch(at_pump, stay.weight, is_customer=car.is_customer)
 
     def _counted(self, station: int) -> posterior.Traffic:
@@ -149,7 +144,6 @@ class City:
             "measurement": _measurement(self.misreads, tallies, customers),
             "wrong_because": wrong_because(list(tallies.values()), customers),
             "not_automatic": not_automatic(list(tallies.values()), customers),
-            "entry_contradicts": contradicted(list(tallies.values())),
             "baselines": {
                 name: at_share(debits, automatic, customers, heaviest)
                 for name, debits in baselines.debits.items()

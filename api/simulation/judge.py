@@ -12,7 +12,7 @@ from api.simulation.register import Register
 from api.weighing import weigh
 from vision.confusion import Confusion, measured_confusion, measured_lookalikes
 from vision.posterior import Traffic
-from wallet import decide, twins
+from wallet import decide, second_looks, twins
 from wallet.decide import Decision
 from wallet.facts import Reason, SightingFact, Vehicle
 from wallet.rules import Rules
@@ -52,7 +52,7 @@ class Judge:
         why = decide.is_stranger(sighting, likely, self.rules)
         if why is not None or likely is None:
             return decide.stranger(sighting, why or Reason("not_registered", "No registered plate fits."))
-        objections = self._twins(sighting, likely.vehicle, before)
+        objections = (*self._twins(sighting, likely.vehicle, before), *self._second_looks(sighting, before))
         return decide.decide(sighting, likely, self.rules.hold_fen, self.rules, objections)
 
     def _twins(
@@ -66,6 +66,15 @@ class Judge:
             if plate in self.register
         ]
         return twins.doubts(sighting, vehicle, found, before, self.rules) if found else ()
+
+    def _second_looks(self, sighting: SightingFact, before: Sequence[SightingFact]) -> tuple[Reason, ...]:
+        """The objection of a camera on the way to the pump. One car at a time: none stands elsewhere."""
+        if sighting.pump is None or sighting.text is None:
+            return ()
+        looks = [
+            second_looks.Look(look.camera, look.text, look.wrong_ppm) for look in before if look.pump is None
+        ]
+        return second_looks.doubts(sighting.text, looks, lambda _: False, self.rules)
 
     def stay(self, looks: Sequence[Seen], station: int | None = None) -> list[Decision]:
         """The decisions about one stay, a sighting for each camera in turn."""

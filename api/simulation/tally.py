@@ -51,17 +51,12 @@ class Tally:
     wrong_because: dict[str, list[float]] = field(default_factory=dict)
     wrong_by: dict[int, float] = field(default_factory=dict)
     reasons: dict[tuple[str, str], float] = field(default_factory=dict)
-    automatic_contradicted: float = 0.0
-    wrong_contradicted: float = 0.0
     misread: float = 0.0
     misread_as_registered: float = 0.0
 
-    def add(
-        self, stay: Stay, decisions: Sequence[Decision], *, is_registered: bool, is_contradicted: bool
-    ) -> None:
+    def add(self, stay: Stay, decisions: Sequence[Decision], *, is_registered: bool) -> None:
         """Counts a stay. decisions: at the entry, then at the pump. is_registered: the text at the pump.
 
-        is_contradicted: the entry's camera was sure of another text, one character off.
         What the pump's camera leads to pays: nobody stands at a pump of whom only the entry has heard.
         """
         at_pump, car, weight = decisions[-1], stay.car, stay.weight
@@ -71,7 +66,6 @@ class Tally:
         self.customers += weight * car.is_customer
         is_auto = at_pump.outcome == "auto"
         self.automatic += weight * (is_auto and car.is_customer)
-        self.automatic_contradicted += weight * (is_auto and car.is_customer and is_contradicted)
         self.reviews += weight * sum(decision.outcome == "review" for decision in decisions)
         if not is_auto and car.is_customer:
             # The first reason alone, so that all of them add up.
@@ -81,7 +75,6 @@ class Tally:
             self.misread_as_registered += weight * is_registered
         plate = at_pump.vehicle.plate if at_pump.vehicle is not None else None
         if is_auto and not (car.is_customer and plate == car.plate):
-            self.wrong_contradicted += weight * is_contradicted
             self._is_wrong(stay)
 
     def _is_wrong(self, stay: Stay) -> None:
@@ -121,24 +114,6 @@ def blamed(stay: Stay) -> str:
         return f"field: {stay.error}"
     measured = {doubt.true for doubt in stay.measured.positions if doubt is not None}
     return f"{what} ({'measured' if all(own in measured for own, _ in pairs) else 'borrowed'})"
-
-
-def contradicts(entry: Seen, pump: Seen, ceiling_ppm: int) -> bool:
-    """Whether the entry's camera was sure of a text one character from that at the pump."""
-    if entry.text is None or pump.text is None or entry.wrong_ppm > ceiling_ppm:
-        return False
-    same_length = len(entry.text) == len(pump.text)
-    return same_length and sum(a != b for a, b in zip(entry.text, pump.text, strict=True)) == 1
-
-
-def contradicted(tallies: Sequence[Tally]) -> dict[str, float]:
-    """How much of wrong debits, and of automatic visits, the entry's camera surely read otherwise."""
-    wrong = sum(weight * count for tally in tallies for weight, count in tally.wrong.items())
-    automatic = sum(tally.automatic for tally in tallies)
-    return {
-        "of_wrong": round(sum(t.wrong_contradicted for t in tallies) / wrong, 4) if wrong else 0.0,
-        "of_automatic": round(sum(t.automatic_contradicted for t in tallies) / max(automatic, 1e-12), 5),
-    }
 
 
 def wrong_because(tallies: Sequence[Tally], customers: float) -> list[dict[str, Any]]:

@@ -37,6 +37,13 @@ def _wallet(*names: str) -> tuple[str, ...]:
 
 PLANTED = (
     Planted(
+        "an entry that read otherwise is not heard",
+        "wallet/second_looks.py",
+        "if look.text is not None and is_one_off(look.text, text) and not stands_elsewhere(look.text):",
+        "if False:",
+        _wallet("second_looks"),
+    ),
+    Planted(
         "a wallet may fall below zero",
         "wallet/ledger.py",
         "if min(self.principal_fen, self.bonus_fen, self.held_fen, self.available_fen, self.version) < 0:",

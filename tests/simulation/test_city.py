@@ -261,6 +261,18 @@ def test_a_second_camera_proves_a_twin_and_the_same_camera_does_not(both):
     assert proved.outcome == "auto"
 
 
+def test_an_entry_that_surely_read_another_text_sends_the_car_to_a_person(both):
+    _, register = both
+    judge = Judge(register, traffic=vision_posterior.Traffic(cars=100_000, prefixes={"粤B": 100_000}))
+    at_pump, at_entry, unsure = (
+        Seen(text, text, "blue", wrong_ppm, tuple(((char, 999_950),) for char in text))
+        for text, wrong_ppm in (("粤B03D12", 200), ("粤B03D72", 200), ("粤B03D72", 30_000))
+    )
+    assert judge.stay([at_pump, at_pump])[-1].outcome == "auto"
+    assert judge.stay([unsure, at_pump])[-1].outcome == "auto"
+    assert "read_otherwise" in [reason.code for reason in judge.stay([at_entry, at_pump])[-1].reasons]
+
+
 def test_the_same_seed_gives_the_same_city(misreads, result):
     assert City(5_000, misreads, seed=5).run(2_500) == result
     assert City(5_000, misreads, seed=6).run(2_500) != result

@@ -1,0 +1,49 @@
+"""What cameras that watch no pump saw at a station, and whether a text was seen at a pump."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+
+from wallet.store.statements import Statement
+from wallet.tables import sightings
+
+# More cars than this do not come to one station within a stay's first minutes.
+MOST_LOOKS = 200
+
+_ON_THE_WAY = Statement(
+    select(sightings.c.camera, sightings.c.text, sightings.c.wrong_ppm)
+    .where(
+        sightings.c.station == bindparam("station"),
+        sightings.c.pump.is_(None),
+        sightings.c.camera != bindparam("camera"),
+        sightings.c.first_seen_at >= bindparam("since"),
+        sightings.c.first_seen_at <= bindparam("until"),
+    )
+    .order_by(sightings.c.first_seen_at.desc())
+    .limit(MOST_LOOKS)
+)
+_AT_A_PUMP = Statement(
+    select(sightings.c.id)
+    .where(
+        sightings.c.recorded_at >= bindparam("since"),
+        sightings.c.station == bindparam("station"),
+        sightings.c.pump.is_not(None),
+        sightings.c.text == bindparam("text"),
+    )
+    .limit(1)
+)
+
+
+def on_the_way(
+    connection: Connection, station: str, camera: str, since: datetime, until: datetime
+) -> list[tuple[str, str | None, int]]:
+    """Camera, text and wrong_ppm of what other cameras saw away from the pumps, newest first."""
+    found = _ON_THE_WAY.all(connection, station=station, camera=camera, since=since, until=until)
+    return [(row.camera, row.text, int(row.wrong_ppm)) for row in found]
+
+
+def was_at_a_pump(connection: Connection, station: str, text: str, since: datetime) -> bool:
+    """Whether a sighting with this text at a pump of this station was written down since then."""
+    return _AT_A_PUMP.first(connection, station=station, text=text, since=since) is not None
