@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from wallet import chain
 from wallet.audit_commands import COMMANDS
+from wallet.audit_fees import FEES
 from wallet.audit_forecourt import FORECOURT
 from wallet.audit_ledger import LEDGER, RECHARGE
 from wallet.audit_reviews import REVIEWS
@@ -20,7 +21,7 @@ from wallet.chain import GENESIS, Block, Seal
 from wallet.facts import AuditCheck, AuditReport
 from wallet.store import sealing, touched
 
-PROOFS: tuple[Proof, ...] = LEDGER + FORECOURT + RECHARGE + COMMANDS + REVIEWS
+PROOFS: tuple[Proof, ...] = LEDGER + FORECOURT + RECHARGE + COMMANDS + REVIEWS + FEES
 CHAIN = "chain_is_unbroken"
 
 # A service's clock may differ from the database's, and a visit lasts hours: an incremental audit begins so

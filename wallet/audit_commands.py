@@ -145,6 +145,10 @@ COMMANDS: tuple[Proof, ...] = (
                 WHERE x.review_id = c.answer ->> 'review_id' AND x.answered_by = c.actor)
                 OR EXISTS (SELECT 1 FROM known_case_answers x
                 WHERE x.case_id = c.answer ->> 'review_id' AND x.answered_by = c.actor)
+            WHEN 'fee-terms' THEN EXISTS (SELECT 1 FROM fee_terms x WHERE x.id = c.answer ->> 'terms_id'
+                AND x.station = c.answer ->> 'station' AND x.actor = c.actor)
+            WHEN 'fee-settlement' THEN (SELECT CAST(COUNT(*) AS TEXT) FROM fee_settlements x
+                WHERE x.command_key = c.idempotency_key) = c.answer ->> 'settlements'
             ELSE 1 = 1 END
         ORDER BY c.id
         """,
@@ -169,6 +173,16 @@ COMMANDS: tuple[Proof, ...] = (
             SELECT id FROM transfers WHERE kind = 'bonus' EXCEPT
             SELECT answer ->> 'transfer_id' FROM commands WHERE scope = 'bonus' AND outcome = 'done'
         ) AS bonus_left
+        UNION ALL
+        SELECT 'fee terms ' || id || ' were never commanded' FROM (
+            SELECT id FROM fee_terms EXCEPT
+            SELECT answer ->> 'terms_id' FROM commands WHERE scope = 'fee-terms' AND outcome = 'done'
+        ) AS terms_left
+        UNION ALL
+        SELECT 'fee settlement by ' || command_key || ' was never commanded' FROM (
+            SELECT command_key FROM fee_settlements EXCEPT
+            SELECT idempotency_key FROM commands WHERE scope = 'fee-settlement' AND outcome = 'done'
+        ) AS settlements_left
         """,
         whole=True,
     ),

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 GENESIS = "0" * 64
-FORMAT = 3
+FORMAT = 4
 _WINDOW = timedelta(seconds=300)
 
 _FIRST: Mapping[str, tuple[str, ...]] = {
@@ -118,8 +118,55 @@ _THIRD: Mapping[str, tuple[str, ...]] = {
     "erasures": ("id", "kind", "subject", "reason", "actor", "erased", "recorded_at"),
 }
 
+# What fees stations agreed to, and what was settled.
+_FOURTH: Mapping[str, tuple[str, ...]] = {
+    **_THIRD,
+    "fee_terms": (
+        "id",
+        "station",
+        "rate_ppm",
+        "fixed_fen",
+        "valid_from",
+        "reason",
+        "actor",
+        "recorded_at",
+    ),
+    "fee_settlements": (
+        "id",
+        "station",
+        "number",
+        "after_block",
+        "to_block",
+        "debits",
+        "refunds",
+        "debited_fen",
+        "refunded_fen",
+        "fee_fen",
+        "latest_at",
+        "transfer_id",
+        "command_key",
+        "actor",
+        "recorded_at",
+    ),
+    "fee_lines": (
+        "id",
+        "settlement_id",
+        "terms_id",
+        "debits",
+        "refunds",
+        "debited_fen",
+        "refunded_fen",
+        "fee_fen",
+    ),
+}
+
 # What a row is in a block's hash: a column that a later version adds belongs to a later format.
-FORMATS: Mapping[int, Mapping[str, tuple[str, ...]]] = {1: _FIRST, 2: _SECOND, 3: _THIRD}
+FORMATS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
+    1: _FIRST,
+    2: _SECOND,
+    3: _THIRD,
+    4: _FOURTH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +198,23 @@ def row_hash(table: str, values: Sequence[Any]) -> str:
     return _sha256([table, *(_plain(value) for value in values)])
 
 
-def seal_block(
-    previous: Block | None, seals: Sequence[Seal], key: bytes, sealed_at: datetime, block_format: int = FORMAT
-) -> Block:
+def format_of(seals: Sequence[Seal]) -> int:
+    """The oldest format that writes these rows as the newest does: versions that know it prove the block."""
+    newest = FORMATS[FORMAT]
+    used = {seal.table for seal in seals}
+    return min(
+        number
+        for number, written in FORMATS.items()
+        if all(written.get(table) == newest[table] for table in used)
+    )
+
+
+def seal_block(previous: Block | None, seals: Sequence[Seal], key: bytes, sealed_at: datetime) -> Block:
     """The next block after `previous` (None: the first), over these rows in their order, signed."""
     moved = [seal.row_id for seal in seals if seal.table == "transfers"]
     block = Block(
         number=1 if previous is None else previous.number + 1,
-        format=block_format,
+        format=format_of(seals),
         row_count=len(seals),
         first_transfer=moved[0] if moved else None,
         last_transfer=moved[-1] if moved else None,

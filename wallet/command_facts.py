@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
+from wallet.fee_facts import FeesSettled, FeeTermsSet
 from wallet.ledger import Part
 from wallet.limit_facts import LimitsSet, NotMine, PlateReleased, PlateStopped, PriceSet, StationPlaced
 
@@ -156,6 +157,8 @@ Answer = (
     | PlateStopped
     | PlateReleased
     | NotMine
+    | FeeTermsSet
+    | FeesSettled
 )
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Answer)}

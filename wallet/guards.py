@@ -52,6 +52,9 @@ FACTS = (
     "plate_releases",
     "station_prices",
     "station_tariffs",
+    "fee_terms",
+    "fee_settlements",
+    "fee_lines",
 )
 KEPT = ("accounts", "wallets", "vehicles", "visits", "holds", "sales", "recharge_orders", "reviews")
 

@@ -39,6 +39,11 @@ def revenue(station: str) -> str:
     return f"revenue:{station}"
 
 
+def fee(station: str) -> str:
+    """Ledger account of what the operator of the service keeps of a station's sales."""
+    return f"fee:{station}"
+
+
 def counterpart(part: Part) -> str:
     """Ledger account against which a part is put right: marketing's for a bonus."""
     return MARKETING if part == "bonus" else ADJUSTMENT

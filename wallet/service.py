@@ -34,6 +34,7 @@ from wallet.facts import (
     Vehicle,
     Visit,
 )
+from wallet.fee_settling import Fees
 from wallet.habits import Habits
 from wallet.habits import candidates as find_candidates
 from wallet.limiting import Limiting
@@ -103,6 +104,7 @@ class Wallet:
         self.reviewing = Reviewing(store, rules, new_id)
         self.proof = Proof(store)
         self.limits = Limiting(store, new_id)
+        self.fees = Fees(store, new_id)
         self.privacy = Privacy(store, new_id)
         self._new_id = new_id
 

@@ -34,6 +34,7 @@ from wallet.command_tables import (
     seals,
 )
 from wallet.door_tables import camera_status, devices, evidence_looks, nonces, operators, sessions
+from wallet.fee_tables import fee_lines, fee_settlements, fee_terms
 from wallet.forecourt_tables import departures, holds, matches, pumps, sales, sightings, visits
 from wallet.limit_tables import (
     guarantees,
@@ -76,6 +77,9 @@ __all__ = [
     "erasures",
     "evidence_looks",
     "evidence_reads",
+    "fee_lines",
+    "fee_settlements",
+    "fee_terms",
     "guarantees",
     "holds",
     "idempotency_keys",

@@ -21,6 +21,15 @@ from wallet.tables import metadata
 
 # Two services that start at once migrate one after the other; the number only has to be ours.
 _POSTGRESQL_LOCK = 7_528_359
+# Versions that made a table no version before had, newest first.
+_FIRST_WITH = (
+    ("head", "fee_terms"),
+    ("0007", "twins"),
+    ("0006", "erasures"),
+    ("0005", "corrections"),
+    ("0004", "limits"),
+    ("0002", "commands"),
+)
 
 
 class SchemaDiffers(Exception):  # noqa: N818
@@ -138,7 +147,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 def _made_by(tables: list[str]) -> str:
     """The version that made these tables, by those it was the first to have."""
-    return "head" if "limits" in tables else "0002" if "commands" in tables else "0001"
+    return next((version for version, first in _FIRST_WITH if first in tables), "0001")
 
 
 def _refuse_differences(connection: Connection) -> None:
