@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli_bench import bench
+from api.cli_fees import fees
 from api.cli_options import EngineOption, JsonOption
 from api.cli_proof import proof
 from api.cli_pumps import pumps
@@ -29,6 +30,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(operator, name="operator")
 app.add_typer(device, name="device")
 app.add_typer(outbox, name="outbox")
+app.add_typer(fees, name="fees")
 app.add_typer(proof)
 app.add_typer(pumps)
 

@@ -190,6 +190,7 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
         # In a thread of its own: with millions of plates it takes minutes, and holds must not wait for it.
         wallet.habits.recount_when_due(now, NIGHTLY)
         wallet.twins.refresh_when_due(now, NIGHTLY)
+        wallet.fees.settle_nightly(now)
 
     return Services(
         settings=settings,

@@ -272,6 +272,41 @@ def test_a_ledger_of_the_first_version_without_a_history_is_taken_over(engines):
     assert (wallet.account(account.id), wallet.audit().ok) == (account, True)
 
 
+def _fees(wallet, account):
+    """Terms, a charge and its settlement."""
+    by = {"actor": "li", "now": NOW}
+    wallet.fees.set_terms("demo", 6_000, "contract", key="t", **by)
+    wallet.commands.charge(account.id, "demo", 1_000, "wash", key="w", **by)
+    wallet.proving.seal(b"key", everything=True)
+    return wallet.fees.settle(key="s", **by)
+
+
+def test_fees_stand_on_tables_of_before_and_going_back_would_lose_them(engines):
+    engine = engines()
+    migrations.upgrade(engine)
+    account = _a_day(open_wallet(str(engine.url), engine=engine))
+    assert open_wallet(str(engine.url), engine=engine).proving.seal(b"key", everything=True) == 4
+    migrations.downgrade(engine, "0007")
+    before, tables, guards = _columns(engine), *_schema(engine)
+    assert "fee_terms" not in before
+    rows = _rows(engine, before)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    migrations.upgrade(engine)
+    migrations.check(engine)
+    assert _rows(engine, before) == rows
+    migrations.downgrade(engine, "0007")
+    assert _schema(engine) == (tables, guards)
+    migrations.upgrade(engine)
+    wallet = open_wallet(str(engine.url), engine=engine)
+    # The sale of the day before came with the moment the terms begin: it counts as well.
+    assert (_fees(wallet, account).debits, wallet.fees.funds("demo").fee_fen) == (2, 36)
+    assert wallet.proving.prove(b"key", NOW).ok
+    with pytest.raises(migrations.WouldLoseRows, match="1 of the rows in fee_terms"):
+        migrations.downgrade(engine, "0007")
+    assert wallet.audit().ok
+
+
 CHARGED_BEFORE = (
     "INSERT INTO ledger_accounts (id, kind) VALUES ('revenue:demo', 'revenue') ON CONFLICT DO NOTHING",
     "UPDATE wallets SET principal_fen = principal_fen - 100, version = version + 1 WHERE account_id = '{0}'",
@@ -372,6 +407,7 @@ def test_the_role_of_the_service_works_and_can_change_no_fact(server):
     wallet.commands.refund(50, "x", charge_id=charged.charge_id, key="r", **by)
     for event in wallet.outbox.lease("w"):
         wallet.outbox.done("w", [event.id])
+    assert _fees(wallet, account).settlements == 1
     assert wallet.proving.prove(b"key", NOW).ok
     assert wallet.proving.prove(b"key", NOW, since_last=True).ok
     for table in FACTS:

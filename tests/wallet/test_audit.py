@@ -26,6 +26,7 @@ def day(wallet, forecourt):
     forecourt.sell(90_000, pump="1", started=9_010)
     _commands(forecourt)
     _reviews(forecourt)
+    _fees(forecourt)
     forecourt.must_add_up()
     return forecourt
 
@@ -59,6 +60,15 @@ def _reviews(forecourt):
     (visit,) = [one for one in forecourt.wallet.visits(state="captured") if one.captured_fen == 80_000]
     waiting = reviewing.reverse_visit(visit.id, given, key="r1", actor="wang", **by)
     assert reviewing.answer(waiting.review_id, given, key="r2", actor="li", **by).moved_fen == 80_000
+
+
+def _fees(forecourt):
+    """What the sales of the day cost the station, settled."""
+    fees, by = forecourt.wallet.fees, {"actor": "wang"}
+    fees.set_terms("demo", 6_000, "contract", key="f1", now=forecourt.at(0), **by)
+    forecourt.wallet.proving.seal(b"key", everything=True)
+    settled = fees.settle(key="f2", now=forecourt.at(9_700), **by)
+    assert (settled.debits, settled.refunds, settled.base_fen) == (4, 2, 25_200)
 
 
 # What somebody with the database's password might do, and the proofs that must notice; the last
@@ -211,6 +221,13 @@ EDITS = [
         "was never commanded",
     ),
     ("DELETE FROM vehicles", {"named_answer_is_there"}, "which is not there"),
+    (
+        "UPDATE fee_lines SET fee_fen = fee_fen + 1",
+        {"fee_settlement_is_what_it_covers", "fee_settlement_is_the_sum_of_its_lines"},
+        "fee settlement demo/1",
+    ),
+    ("UPDATE fee_settlements SET number = 2", {"fee_settlements_follow_each_other"}, "settlement demo/2"),
+    ("DELETE FROM fee_settlements", {"fee_is_transferred_as_settled"}, "belongs to no fee settlement"),
 ]
 
 
@@ -265,7 +282,7 @@ def test_the_audit_counts_what_it_looked_at(wallet, day):
     assert counts["one_hold_per_visit"] == 4
     assert counts["one_capture_per_sale_and_visit"] == 2
     assert counts["running_balance_adds_up"] == 15
-    assert counts["answer_has_its_rows"] == 9
+    assert counts["answer_has_its_rows"] == 11
     assert counts["charge_is_answered_once"] == 2
     assert wallet.audit().ok
 

@@ -37,6 +37,7 @@ def sealed(wallet, forecourt):
     wallet.commands.give_bonus(account_id, 900, "spring", **by())
     charged = wallet.commands.charge(account_id, "demo", 2_000, "car wash", **by())
     wallet.commands.refund(500, "too much", charge_id=charged.charge_id, **by())
+    wallet.fees.set_terms("demo", 6_000, "contract", **{**by(), "now": forecourt.at(0)})
     adjustment = wallet.commands.propose_adjustment(account_id, "principal", 70, "counted", **by())
     wallet.commands.decide_adjustment(adjustment.adjustment_id, approve=True, **by("li"))
     wallet.access.record_read("picture", "a" * 64, "test", "wang", NOW)
@@ -107,7 +108,13 @@ TOGETHER = {
     ("charges", "bonus_fen"): ", principal_fen = principal_fen - 1",
     ("commands", "outcome"): ", code = CASE code WHEN 'done' THEN 'x' ELSE 'done' END",
     ("commands", "code"): ", outcome = 'rejected'",
+    ("fee_settlements", "number"): ", after_block = 0",
+    ("fee_settlements", "after_block"): ", number = 2, to_block = to_block + 5",
 }
+# Of two columns one is null in most rows, and a fee touches no wallet.
+OFTEN_NULL = [
+    ("transfers", name) for name in ("reverses_id", "account_id", "wallet_version", "wallet_after_fen")
+]
 COLUMNS = [
     (table, column) for table, columns in FORMATS[FORMAT].items() for column in columns if column != "id"
 ]
@@ -115,16 +122,22 @@ COLUMNS = [
 
 def test_every_column_of_a_sealed_row_counts(wallet, sealed):
     """Each is changed by hand in one row, named by the audit, and put back."""
+    assert wallet.fees.settle(key="fees", actor="wang", now=NOW).settlements == 1
+    wallet.proving.seal(KEY, everything=True)
     for table, column in COLUMNS:
-        # Of two columns one is null in most rows.
-        where = f" WHERE {column} IS NOT NULL" if column in ("reverses_id", "account_id") else ""
+        where = f" WHERE {column} IS NOT NULL" if (table, column) in OFTEN_NULL else ""
         with wallet.engine.connect() as connection:
             row_id = connection.execute(text(f"SELECT MAX(id) FROM {table}{where}")).scalar_one()
             was = connection.execute(text(f"SELECT * FROM {table} WHERE id = '{row_id}'")).one()
+            sealed_in = "SELECT block FROM seals WHERE sealed_table = :table AND row_id = :id"
+            block = connection.execute(text(sealed_in), {"table": table, "id": row_id}).scalar_one()
         changes = f"{column} = {_other(table, column)}{TOGETHER.get((table, column), '')}"
         _by_hand(wallet, f"UPDATE {table} SET {changes} WHERE id = '{row_id}'")
         found = _chain(wallet)
-        assert found.first_bad == f"row {row_id} of {table} is not as block 1 sealed it", (table, column)
+        assert found.first_bad == f"row {row_id} of {table} is not as block {block} sealed it", (
+            table,
+            column,
+        )
         _put_back(wallet, table, was)
         assert _chain(wallet).ok, (table, column)
 

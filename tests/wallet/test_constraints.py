@@ -34,6 +34,7 @@ def used(wallet, forecourt):
     _command(wallet, forecourt)
     _review(wallet, forecourt)
     _limit(wallet, forecourt)
+    _fee(wallet, forecourt)
     assert wallet.proving.prove(b"key", forecourt.at(600)).ok
     return wallet
 
@@ -95,6 +96,16 @@ def _limit(wallet, forecourt):
     assert forecourt.arrive("粤B00008", pump="8").visit is not None
     stopped = wallet.limits.freeze("粤B00008", "stolen", key="f", **by)
     wallet.limits.release(stopped.stop_id, "found", key="r", **by)
+
+
+def _fee(wallet, forecourt):
+    """A sale that costs its station something, settled."""
+    account_id = forecourt.customer("粤B00007")
+    wallet.fees.set_terms("north", 6_000, "contract", key="ft", actor="wang", now=forecourt.at(0))
+    by = {"actor": "wang", "now": forecourt.at(10)}
+    wallet.commands.charge(account_id, "north", 3_000, "wash", key="fc", **by)
+    wallet.proving.seal(b"key", everything=True)
+    assert wallet.fees.settle(key="fs", **by).fee_fen == 18
 
 
 def _refused(wallet, statement):
