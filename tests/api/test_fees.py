@@ -63,7 +63,6 @@ def test_what_makes_no_sense_is_refused(service: Any, refused: Any) -> None:
     refused(service.operator.post(address, past, key="c"), 422, "invalid_fact")
     ahead = {"through": "2099-01-01T00:00:00Z"}
     refused(service.operator.post("/v1/fees/settlements", ahead, key="d"), 422, "invalid_fact")
-    refused(service.operator.post(address, AGREED), 400, "idempotency_key_required")
     future = {**AGREED, "valid_from": "2099-01-01T00:00:00Z"}
     assert service.operator.post(address, future, key="e").status_code == 201
     refused(service.operator.post(address, future, key="f"), 409, "already_set")

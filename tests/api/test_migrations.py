@@ -285,7 +285,7 @@ def test_fees_stand_on_tables_of_before_and_going_back_would_lose_them(engines):
     engine = engines()
     migrations.upgrade(engine)
     account = _a_day(open_wallet(str(engine.url), engine=engine))
-    assert open_wallet(str(engine.url), engine=engine).proving.seal(b"key", everything=True) == 4
+    assert open_wallet(str(engine.url), engine=engine).proving.seal(b"key", everything=True) == 3
     migrations.downgrade(engine, "0007")
     before, tables, guards = _columns(engine), *_schema(engine)
     assert "fee_terms" not in before
