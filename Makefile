@@ -80,24 +80,27 @@ train-detector: runs/starts
 	  --data runs/detector/data2/data.yaml --out runs/detector/slim
 	$(TRAIN) models.plate_detector.export --checkpoint runs/detector/slim/last.pt
 
-## train-reader: the pool of crops, both stages of the first reader, and their mean
+## train-reader: the pool of crops, all stages of the first reader, and the mean of the last two
 train-reader: runs/crops
 	$(TRAIN) models.plate_reader.train --pool runs/crops --out runs/reader/first
-	$(TRAIN) models.plate_reader.train --config models/plate_reader/config-second.toml --pool runs/crops \
-	  --out runs/reader/second --start runs/reader/first/checkpoint.pt
-	$(TRAIN) models.plate_reader.merge runs/reader/first/checkpoint.pt runs/reader/second/checkpoint.pt \
+	set -e; before=first; for stage in second third fourth fifth; do \
+	  $(TRAIN) models.plate_reader.train --config models/plate_reader/config-$$stage.toml --pool runs/crops \
+	    --start runs/reader/$$before/checkpoint.pt --out runs/reader/$$stage; before=$$stage; done
+	$(TRAIN) models.plate_reader.merge runs/reader/fourth/checkpoint.pt runs/reader/fifth/checkpoint.pt \
 	  --out runs/reader/plate_reader.onnx
 
 runs/crops: | .venv-train/.installed
-	$(TRAIN) models.plate_crops.pool --out $@ --source drawn --source swapped --source recombined
+	$(TRAIN) models.plate_crops.pool --out $@ --source drawn --source swapped --source recombined --source foreign
 
 ## train-second-reader: all stages of the second reader, from the stock network
 train-second-reader: runs/starts runs/crops
 	$(TRAIN) models.second_reader.build --source runs/starts/ch_PP-OCRv4_rec_infer.onnx --out runs/second_reader/base.onnx
 	$(TRAIN) models.second_reader.train --base runs/second_reader/base.onnx --pool runs/crops --out runs/second_reader/first
-	set -e; before=first; for stage in second third fourth; do \
+	set -e; before=first; for stage in second third fourth fifth sixth seventh; do \
 	  $(TRAIN) models.second_reader.train --config models/second_reader/config-$$stage.toml --pool runs/crops \
 	    --base runs/second_reader/$$before/second_reader.onnx --out runs/second_reader/$$stage; before=$$stage; done
+	$(TRAIN) models.second_reader.merge runs/second_reader/sixth/second_reader.onnx \
+	  runs/second_reader/seventh/second_reader.onnx --out runs/second_reader/second_reader.onnx
 
 ## test-train: the tests of training and export, in an environment with ultralytics of their own
 test-train:

@@ -27,7 +27,7 @@ CARDS = {
         "licence": "AGPL-3.0-or-later",
         "source": "our own network of plain convolutions, trained from nothing",
         "trained_on": TRAINED_ON,
-        "made_with": "models/plate_reader: train, merge; config.toml, config-second.toml",
+        "made_with": "models/plate_reader: train, merge; config.toml to config-fifth.toml",
     },
     "second_reader": {
         "name": "second_reader",
@@ -35,7 +35,7 @@ CARDS = {
         "source": "PP-OCRv4 mobile recognition (PaddleOCR), as shipped in rapidocr_onnxruntime 1.4.4, "
         "classifier cut to the plate alphabet",
         "trained_on": TRAINED_ON,
-        "made_with": "models/second_reader: build, train; config.toml to config-fourth.toml",
+        "made_with": "models/second_reader: build, train, merge; config.toml to config-seventh.toml",
     },
 }
 

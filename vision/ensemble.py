@@ -38,8 +38,8 @@ class Trust:
     alone: the chance that a text is right which the other reader denies or cannot read at all, as a factor.
     """
 
-    first: float = 0.6
-    second: float = 0.6
+    first: float = 0.4
+    second: float = 0.5
     alone: float = 0.8
 
 
