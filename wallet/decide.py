@@ -8,7 +8,7 @@ very text that was read never moves money. Every reason carries its numbers. Pur
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wallet.facts import Outcome, Posterior, Reason, SightingFact, Vehicle
 from wallet.money import MILLION, format_yuan, share_up
@@ -28,6 +28,18 @@ class Likely:
     def wrong_ppm(self) -> int:
         """Chance that the plate is not this vehicle's."""
         return MILLION - self.ppm
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What another camera surely said of the stay that a sighting continues: the very same text and colour.
+
+    reading_wrong_ppm: of that reading alone. wrong_ppm, runner_up_ppm: of the decision that was made on it.
+    """
+
+    reading_wrong_ppm: int
+    wrong_ppm: int
+    runner_up_ppm: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +127,16 @@ def decide(
     amount_fen: int,
     rules: Rules,
     objections: Sequence[Reason] = (),
+    proof: Proof | None = None,
 ) -> Decision:
     """`auto` where every test is passed, else `review` with one reason for each test that failed.
 
     amount_fen: what would be held (or is held already, where the sighting continues a stay).
-    objections: what else speaks against it, whatever was read.
+    objections: what else speaks against it, whatever was read. proof: of another camera, in the same stay.
     """
+    if proof is not None and agrees(sighting, likely):
+        sighting = replace(sighting, wrong_ppm=min(sighting.wrong_ppm, proof.reading_wrong_ppm))
+        likely = proved(likely, proof)
     loss_fen = share_up(amount_fen + rules.dispute_cost_fen, likely.wrong_ppm)
     numbers = the_sum(likely, amount_fen, loss_fen, rules)
     doubts = [*_doubts(sighting, likely, loss_fen, rules, numbers), *objections]
@@ -142,6 +158,22 @@ def decide(
         runner_up=likely.runner_up,
         runner_up_ppm=likely.runner_up_ppm,
         reasons=tuple(doubts) or (sure,),
+    )
+
+
+def agrees(sighting: SightingFact, likely: Likely) -> bool:
+    """Whether a reading says what another camera proved: registered text and colour, likelier than not."""
+    vehicle = likely.vehicle
+    is_same = sighting.text == vehicle.plate and sighting.colour == vehicle.colour
+    return is_same and 2 * sighting.wrong_ppm <= MILLION
+
+
+def proved(likely: Likely, proof: Proof) -> Likely:
+    """The vehicle, as sure as the surer of two cameras that agree, and so its runner-up."""
+    return replace(
+        likely,
+        ppm=max(likely.ppm, MILLION - proof.wrong_ppm),
+        runner_up_ppm=min(likely.runner_up_ppm, proof.runner_up_ppm),
     )
 
 

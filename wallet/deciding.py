@@ -10,18 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from wallet.decide import Wanted
+from wallet.decide import Proof, Wanted
 from wallet.facts import Reason, Vehicle, Visit
 from wallet.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
 class StayNote:
-    """The stay that a sighting continued."""
+    """The stay that a sighting continued. proof: what another camera had surely said of it, if any."""
 
     id: str
     state: str
     hold_fen: int
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,19 @@ class Notes:
         self.inputs = replace(self.inputs, bound=tuple(bound[plate] for plate in sorted(bound)))
 
     def see_case(
-        self, available_fen: int, stay: Visit | None, objections: Sequence[Reason], wanted: Wanted
+        self,
+        available_fen: int,
+        stay: Visit | None,
+        objections: Sequence[Reason],
+        wanted: Wanted,
+        proof: Proof | None = None,
     ) -> None:
         """What was weighed."""
         self.inputs = replace(
             self.inputs,
             available_fen=available_fen,
             for_hold_fen=available_fen,
-            stay=None if stay is None else StayNote(stay.id, stay.state, stay.hold_fen),
+            stay=None if stay is None else StayNote(stay.id, stay.state, stay.hold_fen, proof),
             objections=tuple(objections),
             wanted=wanted,
         )

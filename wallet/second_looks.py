@@ -1,4 +1,6 @@
-"""What another camera surely read of the same car: an entry that read otherwise sends the car to a person.
+"""What another camera surely read of the same car: the same, or something else.
+
+Where it read otherwise, the car goes to a person. Where it opened the stay, what it read counts at the pump.
 
 Whoever stands at a pump has passed the entry. Where a camera there was sure of a text one character off, and
 none of them said this one, it was most likely this car, and one of the two readings is wrong. A car whose
@@ -12,9 +14,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from wallet.decide import Proof
 from wallet.facts import Reason
 from wallet.rules import Rules
 from wallet.store import second_looks as rows
+from wallet.twins import is_second_look
 
 if TYPE_CHECKING:
     from wallet.objections import Case
@@ -64,6 +68,25 @@ def doubts(
                 ),
             )
     return ()
+
+
+def proof_of(case: Case) -> Proof | None:
+    """What another camera surely said of the open stay that this sighting continues: the surest, or None.
+
+    It must be such a look as tells twins apart, and must itself have been enough to open or join that stay. A
+    car that has left, or stands at another pump, is not known to stand here.
+    """
+    stay, sighting, vehicle = case.stay, case.sighting, case.likely.vehicle
+    if stay is None or stay.state != "open" or stay.left_at is not None:
+        return None
+    if stay.pump not in (None, sighting.pump) or sighting.text != vehicle.plate:
+        return None
+    found = [
+        Proof(look.wrong_ppm, wrong_ppm, runner_up_ppm)
+        for look, wrong_ppm, runner_up_ppm in rows.sure_looks_of(case.connection, stay.id)
+        if is_second_look(sighting, look, vehicle, case.rules)
+    ]
+    return min(found, key=lambda proof: (proof.wrong_ppm, proof.reading_wrong_ppm), default=None)
 
 
 def is_one_off(one: str, other: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from wallet import alarms, decide, terms
+from wallet import alarms, decide, second_looks, terms
 from wallet.charges import insufficient
 from wallet.command_facts import Rejected
 from wallet.deciding import NOBODY, Deciding, Notes
@@ -141,12 +141,13 @@ def _decided(
 ) -> decide.Decision:
     """The decision about a stay, noted; where it is not to move money, people are told what looks wrong."""
     objections, stay = (*more, *objections_to(case)), case.stay
-    setting.notes.see_case(available_fen, stay, objections, wanted)
+    proof = second_looks.proof_of(case)
+    setting.notes.see_case(available_fen, stay, objections, wanted, proof)
     if stay is None:
         amount_fen = decide.hold_for(available_fen, wanted, setting.rules)
     else:
         amount_fen = stay.hold_fen if stay.state == "open" else 0
-    decision = decide.decide(setting.sighting, case.likely, amount_fen, setting.rules, objections)
+    decision = decide.decide(setting.sighting, case.likely, amount_fen, setting.rules, objections, proof)
     if decision.outcome != "auto":
         alarms.raise_about(case, decision.reasons, amount_fen, setting.new_id)
     return decision

@@ -132,7 +132,8 @@ class Checks:
             raise Violation("twin_needs_a_second_proof", f"{name} at {fact.camera} alone")
         rules = self.world.rules
         loss = (match.amount_fen + rules.dispute_cost_fen) * match.wrong_ppm
-        if loss > rules.asking_cost_fen * 1_000_000 or fact.wrong_ppm > rules.auto_ceiling_ppm:
+        is_unsure = fact.wrong_ppm > rules.auto_ceiling_ppm and not self._is_agreed(fact)
+        if loss > rules.asking_cost_fen * 1_000_000 or is_unsure:
             raise Violation("unsure_is_not_automatic", f"{name} with {match.wrong_ppm} ppm")
 
     def _was_off_colour(self, plate: str) -> bool:
@@ -146,6 +147,17 @@ class Checks:
         owners = {self.bound.get(plate) for plate in TWINS} - {None, account}
         return not owners or any(
             other.station == fact.station and other.camera != fact.camera and other.text == fact.text
+            for name, other in self.world.facts.items()
+            if ("sighting", name) in self.world.delivered
+        )
+
+    def _is_agreed(self, fact: SightingFact) -> bool:
+        """Whether another camera of the station surely said the same."""
+        return any(
+            other.station == fact.station
+            and other.camera != fact.camera
+            and (other.text, other.colour) == (fact.text, fact.colour)
+            and other.wrong_ppm <= self.world.rules.auto_ceiling_ppm
             for name, other in self.world.facts.items()
             if ("sighting", name) in self.world.delivered
         )

@@ -37,9 +37,17 @@ class Judge:
     alike: Mapping[str, Mapping[str, int]] = field(default_factory=measured_lookalikes)
 
     def decide(
-        self, seen: Seen, camera: int = 1, before: Sequence[SightingFact] = (), station: int | None = None
+        self,
+        seen: Seen,
+        camera: int = 1,
+        before: Sequence[SightingFact] = (),
+        station: int | None = None,
+        opened: Sequence[Decision] = (),
     ) -> Decision:
-        """What is done with a sighting. before: those of the same stay; camera: its place in CAMERAS."""
+        """What is done with a sighting. before: those of the same stay; camera: its place in CAMERAS.
+
+        opened: what was decided about those before.
+        """
         sighting = fact_of(seen, camera)
         if seen.text is None:
             return decide.stranger(sighting, Reason("not_readable", "No plate could be read."))
@@ -53,7 +61,8 @@ class Judge:
         if why is not None or likely is None:
             return decide.stranger(sighting, why or Reason("not_registered", "No registered plate fits."))
         objections = (*self._twins(sighting, likely.vehicle, before), *self._second_looks(sighting, before))
-        return decide.decide(sighting, likely, self.rules.hold_fen, self.rules, objections)
+        proof = self._proof(sighting, likely.vehicle, before, opened)
+        return decide.decide(sighting, likely, self.rules.hold_fen, self.rules, objections, proof)
 
     def _twins(
         self, sighting: SightingFact, vehicle: Vehicle, before: Sequence[SightingFact]
@@ -76,12 +85,29 @@ class Judge:
         ]
         return second_looks.doubts(sighting.text, looks, lambda _: False, self.rules)
 
+    def _proof(
+        self,
+        sighting: SightingFact,
+        vehicle: Vehicle,
+        before: Sequence[SightingFact],
+        opened: Sequence[Decision],
+    ) -> decide.Proof | None:
+        """What an earlier camera surely said of the stay that it opened."""
+        proofs = [
+            decide.Proof(look.wrong_ppm, decision.wrong_ppm, decision.runner_up_ppm)
+            for look, decision in zip(before, opened, strict=False)
+            if decision.outcome == "auto"
+            and decision.vehicle == vehicle
+            and twins.is_second_look(sighting, look, vehicle, self.rules)
+        ]
+        return proofs[0] if proofs else None
+
     def stay(self, looks: Sequence[Seen], station: int | None = None) -> list[Decision]:
         """The decisions about one stay, a sighting for each camera in turn."""
         before: list[SightingFact] = []
-        decisions = []
+        decisions: list[Decision] = []
         for camera, seen in enumerate(looks):
-            decisions.append(self.decide(seen, camera, before, station))
+            decisions.append(self.decide(seen, camera, before, station, decisions))
             before.append(fact_of(seen, camera))
         return decisions
 

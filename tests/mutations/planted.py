@@ -37,6 +37,20 @@ def _wallet(*names: str) -> tuple[str, ...]:
 
 PLANTED = (
     Planted(
+        "a reading that is likelier wrong than right counts beside another camera's",
+        "wallet/decide.py",
+        "return is_same and 2 * sighting.wrong_ppm <= MILLION",
+        "return is_same",
+        _wallet("second_looks"),
+    ),
+    Planted(
+        "a car that stands at another pump is taken to stand here",
+        "wallet/second_looks.py",
+        "if stay.pump not in (None, sighting.pump) or sighting.text != vehicle.plate:",
+        "if sighting.text != vehicle.plate:",
+        _wallet("second_looks"),
+    ),
+    Planted(
         "an entry that read otherwise is not heard",
         "wallet/second_looks.py",
         "if look.text is not None and is_one_off(look.text, text) and not stands_elsewhere(look.text):",

@@ -273,6 +273,17 @@ def test_an_entry_that_surely_read_another_text_sends_the_car_to_a_person(both):
     assert "read_otherwise" in [reason.code for reason in judge.stay([at_entry, at_pump])[-1].reasons]
 
 
+def test_an_unsure_pump_that_agrees_with_a_sure_entry_is_automatic_and_alone_is_not(both):
+    _, register = both
+    judge = Judge(register, traffic=vision_posterior.Traffic(cars=100_000, prefixes={"粤B": 100_000}))
+    sure, unsure = (
+        Seen("粤B03D12", "粤B03D12", "blue", wrong_ppm, tuple(((char, ppm),) for char in "粤B03D12"))
+        for wrong_ppm, ppm in ((200, 999_950), (60_000, 991_000))
+    )
+    assert judge.stay([unsure, unsure])[-1].outcome == "review"
+    assert judge.stay([sure, unsure])[-1].outcome == "auto"
+
+
 def test_the_same_seed_gives_the_same_city(misreads, result):
     assert City(5_000, misreads, seed=5).run(2_500) == result
     assert City(5_000, misreads, seed=6).run(2_500) != result

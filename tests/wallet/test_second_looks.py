@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from wallet.facts import Posterior
+from wallet.replaying import decide_again
 from wallet.rules import Rules
 from wallet.second_looks import Look, doubts, is_one_off
 
@@ -82,3 +83,83 @@ def test_a_neighbour_that_was_seen_at_a_pump_lets_the_next_car_pay(forecourt):
     at_entry(forecourt, OTHER, 3)
     forecourt.arrive(OTHER, seconds=30, pump="2")
     assert forecourt.arrive(MINE, seconds=60).match.outcome == "auto"
+
+
+def opens(forecourt, wrong_ppm=500, seconds=3, **changes):
+    """The entry is sure of our customer: a stay is open before the car stands at a pump."""
+    changes = {"camera": "entry", "wrong_ppm": 100} | changes
+    seen = replace(forecourt.sighting(MINE, pump=None, seconds=seconds), **changes)
+    posterior = Posterior(((MINE, 1_000_000 - wrong_ppm),), wrong_ppm)
+    return forecourt.wallet.arrive(seen, posterior, forecourt.at(seconds)).match.outcome
+
+
+def unsure(forecourt, seconds=60, ppm=950_000, runner_up=(), **changes):
+    """The pump's camera reads the same, but is not sure of it."""
+    seen = replace(forecourt.sighting(MINE, seconds=seconds), **({"wrong_ppm": 60_000} | changes))
+    posterior = Posterior(((MINE, ppm), *runner_up), 1_000_000 - ppm - sum(p for _, p in runner_up))
+    return forecourt.wallet.arrive(seen, posterior, forecourt.at(seconds))
+
+
+def test_an_unsure_pump_that_agrees_with_a_sure_entry_lets_the_car_pay_once(wallet, forecourt):
+    account = forecourt.customer(MINE)
+    assert opens(forecourt) == "auto"
+    arrival = unsure(forecourt)
+    assert (arrival.match.outcome, arrival.match.joined, arrival.match.wrong_ppm) == ("auto", True, 500)
+    forecourt.sell(10_000, started=90)
+    assert wallet.balance(account).principal_fen == 90_000
+
+
+def test_an_unsure_pump_alone_is_never_enough(forecourt):
+    forecourt.customer(MINE)
+    assert unsure(forecourt).match.outcome == "review"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"wrong_ppm": 500_001}, {"colour": "green"}, {"text": OTHER}, {"camera": "entry"}, {"station": "north"}],
+)
+def test_a_pump_that_says_else_hardly_anything_or_is_the_same_camera_is_not_helped(forecourt, changes):
+    forecourt.customer(MINE)
+    assert opens(forecourt) == "auto"
+    assert unsure(forecourt, **changes).match.outcome == "review"
+
+
+def test_a_car_that_surely_stands_at_another_pump_or_has_left_is_not_known_to_stand_here(forecourt, wallet):
+    forecourt.customer(MINE)
+    assert opens(forecourt) == "auto"
+    assert forecourt.arrive(MINE, pump="2", seconds=30).match.joined
+    assert unsure(forecourt).match.outcome == "review"
+    assert unsure(forecourt, seconds=70, pump="2").match.outcome == "auto"
+    last = forecourt.arrive(MINE, pump="2", seconds=80, sighting_id="last")
+    assert last.match.joined
+    wallet.depart("last", forecourt.at(90), forecourt.at(91))
+    assert unsure(forecourt, seconds=100, pump="2").match.outcome == "review"
+
+
+def test_an_entry_of_long_ago_proves_nothing(forecourt):
+    forecourt.customer(MINE)
+    assert opens(forecourt) == "auto"
+    assert unsure(forecourt, seconds=700).match.outcome == "review"
+
+
+def test_an_entry_that_was_not_sure_enough_to_open_a_stay_proves_nothing(forecourt):
+    forecourt.customer(MINE)
+    assert opens(forecourt, wrong_ppm=50_000) == "review"
+    assert unsure(forecourt).match.outcome == "review"
+
+
+def test_a_runner_up_that_the_entry_told_apart_is_told_apart(forecourt):
+    forecourt.customer(MINE)
+    forecourt.customer(OTHER)
+    assert unsure(forecourt, runner_up=((OTHER, 20_000),)).match.outcome == "review"
+    assert opens(forecourt, seconds=2_000) == "auto"
+    assert unsure(forecourt, seconds=2_060, runner_up=((OTHER, 20_000),)).match.outcome == "auto"
+
+
+def test_a_decision_that_leaned_on_the_entry_is_made_again_the_same(wallet, forecourt):
+    forecourt.customer(MINE)
+    opens(forecourt)
+    match = unsure(forecourt).match
+    kept = wallet.proof.inputs(match.sighting_id)
+    again = decide_again(wallet.sighting(match.sighting_id), match.posterior, kept[1], Rules())
+    assert (again.outcome, again.wrong_ppm, again.joined) == ("auto", match.wrong_ppm, True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from wallet.decide import Wanted
+from wallet.decide import Proof, Wanted
 from wallet.deciding import DeciderFact, Deciding, Inputs, StayNote, Weighed
 from wallet.facts import Match, SightingFact, Vehicle
 from wallet.fingerprint import body_hash
@@ -200,11 +200,16 @@ def inputs_from(row: Mapping[str, Any]) -> Inputs:
         bound=tuple(_vehicle(one) for one in row["bound"]),
         available_fen=row["available_fen"],
         for_hold_fen=row["for_hold_fen"],
-        stay=None if row["stay"] is None else StayNote(**row["stay"]),
+        stay=None if row["stay"] is None else _stay(row["stay"]),
         objections=reasons_from_json(row["objections"]),
         wanted=Wanted(**row.get("wanted", {})),
         weighed=None if row.get("weighed") is None else _weighed(row["weighed"]),
     )
+
+
+def _stay(row: Mapping[str, Any]) -> StayNote:
+    proof = row.get("proof")
+    return StayNote(row["id"], row["state"], row["hold_fen"], None if proof is None else Proof(**proof))
 
 
 def _weighed(row: Mapping[str, Any]) -> Weighed:

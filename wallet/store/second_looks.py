@@ -6,11 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
+from wallet.facts import SightingFact
+from wallet.store.forecourt import sighting_from
 from wallet.store.statements import Statement
-from wallet.tables import sightings
+from wallet.tables import matches, sightings
 
 # More cars than this do not come to one station within a stay's first minutes.
 MOST_LOOKS = 200
+# The surest looks of a stay; one is enough.
+MOST_PROOFS = 20
 
 _ON_THE_WAY = Statement(
     select(sightings.c.camera, sightings.c.text, sightings.c.wrong_ppm)
@@ -34,6 +38,19 @@ _AT_A_PUMP = Statement(
     )
     .limit(1)
 )
+_OF_A_STAY = Statement(
+    select(sightings, matches.c.wrong_ppm.label("decided_wrong_ppm"), matches.c.runner_up_ppm)
+    .join(matches, matches.c.sighting_id == sightings.c.id)
+    .where(matches.c.visit_id == bindparam("visit_id"), matches.c.outcome == "auto")
+    .order_by(matches.c.wrong_ppm, sightings.c.id)
+    .limit(MOST_PROOFS)
+)
+
+
+def sure_looks_of(connection: Connection, visit_id: str) -> list[tuple[SightingFact, int, int]]:
+    """The sightings decided for this visit without a person, with wrong_ppm and runner_up_ppm of each."""
+    found = _OF_A_STAY.all(connection, visit_id=visit_id)
+    return [(sighting_from(row), int(row.decided_wrong_ppm), int(row.runner_up_ppm)) for row in found]
 
 
 def on_the_way(
