@@ -15,7 +15,7 @@ class Rules:
     minimum_hold_fen: with less available than this, no hold is placed and no pump opened.
     dispute_cost_fen, review_cost_fen: what a wrong debit costs above its amount, and a look by a person.
     delay_cost_fen: what it costs that a driver waits for that look.
-    auto_ceiling_ppm: a reading more likely wrong than this moves no money, whatever the sum says.
+    auto_ceiling_ppm: a reading more likely wrong than this moves no money alone, whatever the sum says.
     runner_up_floor_ppm: a second registered plate as likely as this needs a person.
     review_floor_ppm: a registered plate less likely than this is not worth a look: the car is a stranger.
     twin_floor_ppm: registered plates whose differing characters are taken for each other as often as this, in
