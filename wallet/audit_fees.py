@@ -11,20 +11,27 @@ from wallet.audit_sql import Proof
 _MOVES = """
     SELECT s.block, c.station, c.captured_at AS debit_at, 0 AS was_fen, c.amount_fen AS left_fen
     FROM seals s JOIN transfers x ON x.id = s.row_id JOIN captures c ON c.visit_id = x.visit_id
-    WHERE s.sealed_table = 'transfers' AND x.kind = 'capture'
+    WHERE @sealed(transfers) AND x.kind = 'capture'
         AND (c.bonus_fen = 0 OR x.from_account LIKE '%:bonus')
     UNION ALL
     SELECT s.block, c.station, c.charged_at, 0, c.amount_fen
-    FROM seals s JOIN charges c ON c.id = s.row_id WHERE s.sealed_table = 'charges' AND c.code IS NULL
+    FROM seals s JOIN charges c ON c.id = s.row_id WHERE @sealed(charges) AND c.code IS NULL
     UNION ALL
     SELECT s.block, COALESCE(c.station, g.station), COALESCE(c.captured_at, g.charged_at),
         r.debited_fen - r.refunded_fen + r.amount_fen, r.debited_fen - r.refunded_fen
     FROM seals s JOIN refunds r ON r.id = s.row_id
     LEFT JOIN captures c ON c.visit_id = r.visit_id
     LEFT JOIN charges g ON g.id = r.charge_id
-    WHERE s.sealed_table = 'refunds'
+    WHERE @sealed(refunds)
 """
 
+
+# Joined to nothing, so that the index of blocks is taken and not the key: that has every seal of a table.
+_SEALED = """
+    s.sealed_table || '' = '@name'
+    AND s.block > (SELECT MIN(COALESCE(after_block, 0)) FROM fee_settlements WHERE @since(recorded_at))
+    AND s.block <= (SELECT MAX(to_block) FROM fee_settlements WHERE @since(recorded_at))
+"""
 
 # The fee of a sale of which so much is left.
 _FEE = """
@@ -48,6 +55,7 @@ _COVERED = """
         WHERE u.station = m.station AND u.valid_from <= m.debit_at)
     WHERE @since(f.recorded_at)
 """
+_COUNTED = ("transfers", "charges", "refunds")
 _COUNTS = ("debits", "refunds", "debited_fen", "refunded_fen", "fee_fen")
 
 
@@ -58,6 +66,7 @@ def _filled(sql: str) -> str:
         ("@now", _FEE.replace("@left", "m.left_fen")),
         ("@before", _FEE.replace("@left", "m.was_fen")),
         ("@moves", _MOVES),
+        *((f"@sealed({name})", _SEALED.replace("@name", name)) for name in _COUNTED),
         ("@counts", ", ".join(_COUNTS)),
         ("@negative", ", ".join(f"-{name}" for name in _COUNTS)),
         ("@sums", ", ".join(f"SUM({name}) AS {name}" for name in _COUNTS)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sqlite3
 import threading
 from contextlib import closing
@@ -11,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from wallet import refunds
 from wallet.command_facts import Rejected
@@ -311,6 +312,29 @@ def test_a_station_that_sells_nothing_is_not_counted_from_the_beginning_each_nig
     assert books.settle(seal=False).settlements == 0
     books.charge(1_000, station="idle")
     assert books.settle().fee_fen == 100
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_counting_and_proving_look_only_at_the_blocks_they_are_about(wallet, books):
+    books.agree(100_000)
+    books.charge(1_000)
+    asked = []
+
+    def note(_connection, _cursor, sql, parameters, *_):
+        asked.append((sql, parameters))
+
+    event.listen(wallet.engine, "before_cursor_execute", note)
+    books.settle()
+    assert wallet.audit().ok
+    event.remove(wallet.engine, "before_cursor_execute", note)
+    looks = [one for one in asked if "sealed_table || " in one[0]]
+    assert len(looks) == 4
+    with wallet.engine.connect() as connection:
+        for sql, parameters in looks:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).all()
+            steps = [step[3] for step in plan if re.search(r"(SEARCH|SCAN) (s|seals)\b", step[3])]
+            assert steps
+            assert all("(block>? AND block<?)" in step for step in steps), steps
 
 
 # Names ------------------------------------------------------------------------------------------------------

@@ -218,7 +218,8 @@ def moves(connection: Connection, after: int, to: int, station: str | None) -> I
 
 
 def _sealed(name: str) -> Select[tuple[int]]:
-    return select(seals.c.block).where(seals.c.sealed_table == name)
+    # Joined to nothing, so that the index of blocks is taken and not the key: that has every seal of a table.
+    return select(seals.c.block).where(seals.c.sealed_table.concat("") == name)
 
 
 _CAPTURES = (
