@@ -59,7 +59,7 @@ CUSTOMERS = (
 # Pumps 1 and 2 are near, 3 and 4 in front of them in the same lanes.
 CARS = (
     Car("plate too dirty to be sure", "浙A5H27K", "blue", "3", 2.0, 10.5, "95", Decimal("40.00"), "review",
-        smeared=(4,)),
+        smeared=(3,)),
     Car("not a customer", "鲁Q4D635", "blue", "2", 3.0, 9.0, "92", Decimal("20.00"), "no money",
         "not_registered"),
     Car("registered car", "粤B8K562", "blue", "1", 3.5, 10.0, "92", Decimal("31.25"), "captured"),
