@@ -141,7 +141,7 @@ class City:
             "misreads": {"made_with": self.misreads.made_with, "sightings": len(self.misreads.sightings)},
             "ours": ours,
             "parts": {name: _part(tally, customers) for name, tally in tallies.items()},
-            "measurement": _measurement(self.misreads, tallies, customers),
+            "measurement": _measurement(self.misreads, self.fitting, tallies, customers),
             "wrong_because": wrong_because(list(tallies.values()), customers),
             "not_automatic": not_automatic(list(tallies.values()), customers),
             "baselines": {
@@ -169,7 +169,9 @@ def _part(tally: Tally, customers: float) -> dict[str, Any]:
     }
 
 
-def _measurement(misreads: Misreads, tallies: dict[str, Tally], customers: float) -> dict[str, Any]:
+def _measurement(
+    misreads: Misreads, fitting: Fitting, tallies: dict[str, Tally], customers: float
+) -> dict[str, Any]:
     """What the number of measured sightings leaves open: the reader may err surely more seldom than was seen.
 
     Each measured sighting stands for a share of all passes. Of how many are sure and wrong the sample says no
@@ -188,6 +190,7 @@ def _measurement(misreads: Misreads, tallies: dict[str, Tally], customers: float
         "wrong": sum(not one.is_right for one in misreads.sightings),
         "wrong_that_debited": len(guilty),
         "worst_alone_per_100k": per_100k(max(guilty.values(), default=0.0), customers),
+        "borrowed_positions": [round(weight, 1) for weight in fitting.borrowed],
         "misread_hits_a_customer": round(hits, 4),
         "bound_per_100k": per_100k(high / max(measured, 1) * hits, customers),
     }

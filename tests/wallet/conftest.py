@@ -232,3 +232,25 @@ def forecourt(wallet: Wallet) -> Iterator[Forecourt]:
 def open_forecourt() -> Callable[[str], Forecourt]:
     """Opens a station on a database of the test's own; nobody closes it or proves its ledger."""
     return lambda database_url: Forecourt(open_wallet(database_url))
+
+
+def _by_hand(wallet: Wallet, *statements: str) -> None:
+    """As a person with the database open: triggers, checks and foreign keys out of the way."""
+    if wallet.engine.dialect.name == "postgresql":
+        with wallet.engine.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for statement in statements:
+                assert connection.execute(text(statement)).rowcount > 0
+        return
+    with closing(sqlite3.connect(str(wallet.engine.url.database))) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints=ON")
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert connection.execute(statement).rowcount > 0
+
+
+@pytest.fixture
+def by_hand() -> Callable[..., None]:
+    """Does SQL statements to a wallet's tables that nothing of ours would do; each must find a row."""
+    return _by_hand

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
-from sqlalchemy import text
 
 from wallet.audit import PROOFS
 from wallet.review_facts import Given
@@ -231,31 +227,17 @@ EDITS = [
 ]
 
 
-def _edit(wallet, statement):
-    """As a person with the database open: triggers, checks and foreign keys out of the way."""
-    if wallet.engine.dialect.name == "postgresql":
-        with wallet.engine.begin() as connection:
-            connection.execute(text("SET LOCAL session_replication_role = replica"))
-            assert connection.execute(text(statement)).rowcount > 0
-        return
-    with closing(sqlite3.connect(wallet.engine.url.database)) as connection, connection:
-        connection.execute("PRAGMA ignore_check_constraints=ON")
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.execute(f"DROP TRIGGER {name}")
-        assert connection.execute(statement).rowcount > 0
-
-
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("statement", "proofs", "names"), EDITS)
-def test_an_edit_by_hand_is_found_and_named(wallet, day, statement, proofs, names):
-    _edit(wallet, statement)
+def test_an_edit_by_hand_is_found_and_named(wallet, day, statement, proofs, names, by_hand):
+    by_hand(wallet, statement)
     wrong = {check.name: check.first_bad for check in wallet.audit().checks if not check.ok}
     assert proofs <= set(wrong)
     assert any(names in found for found in wrong.values()), wrong
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-def test_an_edit_by_hand_is_found_on_postgresql_too(wallet, day):
+def test_an_edit_by_hand_is_found_on_postgresql_too(wallet, day, by_hand):
     # The edits that no CHECK of PostgreSQL stops; its superuser cannot switch those off.
     for statement, proof in (
         ("UPDATE wallets SET principal_fen = principal_fen + 1", "balance_is_fold_of_transfers"),
@@ -265,7 +247,7 @@ def test_an_edit_by_hand_is_found_on_postgresql_too(wallet, day):
         ),
         ("DELETE FROM matches WHERE sighting_id = 's3'", "sighting_has_its_match"),
     ):
-        _edit(wallet, statement)
+        by_hand(wallet, statement)
         wrong = {check.name: check.first_bad for check in wallet.audit().checks if not check.ok}
         assert proof in wrong
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,22 +43,6 @@ def sealed(wallet, forecourt):
     assert wallet.privacy.forget_strangers(forecourt.at(600), "wang", forecourt.at(600)) == 1
     assert wallet.proving.prove(KEY, NOW).ok
     return forecourt
-
-
-def _by_hand(wallet, *statements):
-    """As a person with the database open: triggers, checks and foreign keys out of the way."""
-    if wallet.engine.dialect.name == "postgresql":
-        with wallet.engine.begin() as connection:
-            connection.execute(text("SET LOCAL session_replication_role = replica"))
-            for statement in statements:
-                assert connection.execute(text(statement)).rowcount > 0
-        return
-    with closing(sqlite3.connect(wallet.engine.url.database)) as connection, connection:
-        connection.execute("PRAGMA ignore_check_constraints=ON")
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            assert connection.execute(statement).rowcount > 0
 
 
 def _chain(wallet, key=KEY, **how):
@@ -120,7 +102,7 @@ COLUMNS = [
 ]
 
 
-def test_every_column_of_a_sealed_row_counts(wallet, sealed):
+def test_every_column_of_a_sealed_row_counts(wallet, sealed, by_hand):
     """Each is changed by hand in one row, named by the audit, and put back."""
     assert wallet.fees.settle(key="fees", actor="wang", now=NOW).settlements == 1
     wallet.proving.seal(KEY, everything=True)
@@ -132,7 +114,7 @@ def test_every_column_of_a_sealed_row_counts(wallet, sealed):
             sealed_in = "SELECT block FROM seals WHERE sealed_table = :table AND row_id = :id"
             block = connection.execute(text(sealed_in), {"table": table, "id": row_id}).scalar_one()
         changes = f"{column} = {_other(table, column)}{TOGETHER.get((table, column), '')}"
-        _by_hand(wallet, f"UPDATE {table} SET {changes} WHERE id = '{row_id}'")
+        by_hand(wallet, f"UPDATE {table} SET {changes} WHERE id = '{row_id}'")
         found = _chain(wallet)
         assert found.first_bad == f"row {row_id} of {table} is not as block {block} sealed it", (
             table,
@@ -161,22 +143,22 @@ def _put_back(wallet, table, row):
         connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"), values)
 
 
-def test_the_first_bad_row_is_the_one_that_is_named(wallet, sealed):
+def test_the_first_bad_row_is_the_one_that_is_named(wallet, sealed, by_hand):
     with wallet.engine.connect() as connection:
         ids = connection.execute(text("SELECT id FROM transfers ORDER BY id")).scalars().all()
-    _by_hand(wallet, f"UPDATE transfers SET station = 'x' WHERE id >= '{ids[2]}'")
+    by_hand(wallet, f"UPDATE transfers SET station = 'x' WHERE id >= '{ids[2]}'")
     assert ids[2] in _chain(wallet).first_bad
 
 
-def test_a_row_that_is_gone_is_named(wallet, sealed):
-    _by_hand(wallet, "DELETE FROM refunds")
+def test_a_row_that_is_gone_is_named(wallet, sealed, by_hand):
+    by_hand(wallet, "DELETE FROM refunds")
     assert "of refunds of block 1 is gone" in _chain(wallet).first_bad
 
 
-def test_a_whole_block_cannot_be_taken_out(wallet, sealed):
+def test_a_whole_block_cannot_be_taken_out(wallet, sealed, by_hand):
     sealed.recharge(wallet.accounts()[0].id, 1_000)
     wallet.proving.prove(KEY, NOW)
-    _by_hand(wallet, "DELETE FROM seals WHERE block = 2", "DELETE FROM blocks WHERE number = 2")
+    by_hand(wallet, "DELETE FROM seals WHERE block = 2", "DELETE FROM blocks WHERE number = 2")
     assert "block 2, proven at" in _chain(wallet).first_bad
 
 
@@ -194,22 +176,22 @@ def test_a_whole_block_cannot_be_taken_out(wallet, sealed):
         ("UPDATE blocks SET format = 9 WHERE number = 2", "unknown format 9"),
     ],
 )
-def test_the_chain_itself_cannot_be_edited(wallet, sealed, statement, says):
+def test_the_chain_itself_cannot_be_edited(wallet, sealed, statement, says, by_hand):
     account_id = wallet.accounts()[0].id
     for amounts in ((1_000, 2_000), (3_000,)):
         for amount in amounts:
             sealed.recharge(account_id, amount)
         wallet.proving.seal(KEY)
-    _by_hand(wallet, statement)
+    by_hand(wallet, statement)
     assert says in _chain(wallet).first_bad
 
 
-def test_whoever_rewrites_row_seal_and_block_still_has_not_the_key(wallet, sealed):
+def test_whoever_rewrites_row_seal_and_block_still_has_not_the_key(wallet, sealed, by_hand):
     """A thorough forger changes the money and makes every hash fit; only the signature tells."""
     with wallet.engine.connect() as connection:
         last = connection.execute(text("SELECT MAX(id) FROM transfers")).scalar_one()
-    _by_hand(wallet, f"UPDATE transfers SET station = 'x' WHERE id = '{last}'", "DELETE FROM audit_proofs")
-    _by_hand(wallet, "DELETE FROM seals", "DELETE FROM blocks")
+    by_hand(wallet, f"UPDATE transfers SET station = 'x' WHERE id = '{last}'", "DELETE FROM audit_proofs")
+    by_hand(wallet, "DELETE FROM seals", "DELETE FROM blocks")
     wallet.proving.seal(b"another key", everything=True)
     assert _chain(wallet, key=None).ok
     assert _chain(wallet).first_bad == "block 1 was not signed by this service"
@@ -290,9 +272,9 @@ def test_an_audit_since_the_last_proof_looks_at_what_is_new_only(wallet, sealed)
     assert wallet.proving.prove(KEY, NOW, since_last=True).since_block == 2
 
 
-def test_what_is_wrong_after_the_last_proof_is_found_since_it(wallet, sealed):
+def test_what_is_wrong_after_the_last_proof_is_found_since_it(wallet, sealed, by_hand):
     account_id = sealed.customer("粤B00002", 7_000)
-    _by_hand(wallet, f"UPDATE wallets SET principal_fen = 7001 WHERE account_id = '{account_id}'")
+    by_hand(wallet, f"UPDATE wallets SET principal_fen = 7001 WHERE account_id = '{account_id}'")
     report = wallet.proving.prove(KEY, NOW, since_last=True)
     wrong = {check.name: check.first_bad for check in report.checks if not check.ok}
     assert account_id in wrong["balance_is_fold_of_transfers"]

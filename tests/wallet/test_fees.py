@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-import sqlite3
 import threading
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -520,20 +518,6 @@ def test_the_database_refuses_a_gap_an_overlap_and_a_second_settlement_of_the_sa
         _refused(wallet, f"DELETE FROM {table}", "never deleted")
 
 
-def _by_hand(wallet, statement):
-    """As a person with the database open: triggers and foreign keys out of the way."""
-    if wallet.engine.dialect.name == "postgresql":
-        with wallet.engine.begin() as connection:
-            connection.execute(text("SET LOCAL session_replication_role = replica"))
-            assert connection.execute(text(statement)).rowcount > 0
-        return
-    with closing(sqlite3.connect(wallet.engine.url.database)) as connection, connection:
-        connection.execute("PRAGMA ignore_check_constraints=ON")
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.execute(f"DROP TRIGGER {name}")
-        assert connection.execute(statement).rowcount > 0
-
-
 @pytest.mark.parametrize(
     ("statement", "proofs", "names"),
     [
@@ -585,21 +569,21 @@ def _by_hand(wallet, statement):
         ),
     ],
 )
-def test_an_edit_by_hand_is_found_and_named(wallet, settled, statement, proofs, names):
+def test_an_edit_by_hand_is_found_and_named(wallet, settled, statement, proofs, names, by_hand):
     settled.forecourt.spoiled = True
-    _by_hand(wallet, statement)
+    by_hand(wallet, statement)
     wrong = {check.name: check.first_bad for check in wallet.proving.audit(KEY).checks if not check.ok}
     assert proofs <= set(wrong)
     assert any(names in found for found in wrong.values()), wrong
 
 
-def test_a_settlement_of_another_account_of_money_is_found_since_the_last_proof(wallet, settled):
+def test_a_settlement_of_another_account_of_money_is_found_since_the_last_proof(wallet, settled, by_hand):
     settled.charge(500)
     settled.settle()
     wallet.proving.seal(KEY)
     assert wallet.proving.audit(KEY, since_last=True).ok
     settled.forecourt.spoiled = True
-    _by_hand(wallet, "UPDATE fee_lines SET debited_fen = debited_fen + 1")
+    by_hand(wallet, "UPDATE fee_lines SET debited_fen = debited_fen + 1")
     wrong = {one.name for one in wallet.proving.audit(KEY, since_last=True).checks if not one.ok}
     assert {"fee_settlement_is_what_it_covers", "fee_settlement_is_the_sum_of_its_lines"} <= wrong
 
