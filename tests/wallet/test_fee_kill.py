@@ -112,7 +112,7 @@ class Till:
         assert sum(one.refunds for one in settled) == self.refunds
         for station in TERMS:
             assert self.wallet.fees.funds(station).fee_fen == self.due_fen(station)
-        assert [check for check in self.wallet.audit(SEAL_KEY).checks if not check.ok] == []
+        assert [check for check in self.wallet.proving.audit(SEAL_KEY).checks if not check.ok] == []
 
 
 @pytest.fixture
