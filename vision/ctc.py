@@ -256,10 +256,11 @@ def most_likely_text(characters: Array, blank: Array, marginals: Array) -> tuple
     """
     best: Indices = marginals.argmax(axis=1)
     probability = float(text_probabilities(characters, blank, best[None])[0])
-    choices = [np.flatnonzero(row > probability) for row in marginals]
-    choices = [c[np.argsort(-marginals[i, c])] if c.size else best[i : i + 1] for i, c in enumerate(choices)]
-    if all(len(c) == 1 for c in choices):
+    likelier = marginals > probability
+    if likelier.sum(axis=1).max() <= 1:
         return best.tolist(), probability
+    choices = [np.flatnonzero(row) for row in likelier]
+    choices = [c[np.argsort(-marginals[i, c])] if c.size else best[i : i + 1] for i, c in enumerate(choices)]
     while np.prod([len(c) for c in choices]) > RIVALS_LIMIT:
         widest = max(range(len(choices)), key=lambda i: len(choices[i]))
         choices[widest] = choices[widest][:-1]

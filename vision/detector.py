@@ -30,7 +30,10 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Letterbox:
-    """A picture scaled into a network's input: pixel = input * 1/scale - offset."""
+    """A picture scaled into a network's input: pixel = input * 1/scale - offset.
+
+    batch: (1, 3, h, w), laid out pixel by pixel in memory as pictures are.
+    """
 
     batch: Floats
     scale: float
@@ -48,11 +51,12 @@ def letterbox(image: Image, long_side_px: int) -> Letterbox:
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     full_w, full_h = -(-w // STRIDE) * STRIDE, -(-h // STRIDE) * STRIDE
     left, top = (full_w - w) // 2, (full_h - h) // 2
-    small = resized(image, w, h)
-    batch = np.full((1, 3, full_h, full_w), np.float32(GREY / 255), np.float32)
-    for channel, plane in enumerate(reversed(cv2.split(small))):
-        np.multiply(plane, np.float32(1 / 255), out=batch[0, channel, top : top + h, left : left + w])
-    return Letterbox(batch, scale, left, top)
+    small = cv2.cvtColor(resized(image, w, h), cv2.COLOR_BGR2RGB)
+    framed = np.empty((full_h, full_w, 3), np.float32)
+    for border in (framed[:top], framed[top + h :], framed[:, :left], framed[:, left + w :]):
+        border[:] = np.float32(GREY / 255)
+    np.multiply(small, np.float32(1 / 255), out=framed[top : top + h, left : left + w])
+    return Letterbox(framed.transpose(2, 0, 1)[None], scale, left, top)
 
 
 def resized(image: Image, w: int, h: int) -> Image:

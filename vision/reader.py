@@ -109,13 +109,15 @@ def reader_line(crop: Image, rows: int = 1) -> Image:
 
 
 def reader_input(*lines: Image) -> Floats:
-    """Lines (48, 168, 3) uint8 BGR as one batch, (N, 3, 48, 168) float32 BGR, -1..1."""
-    batch = np.empty((len(lines), *INPUT_SHAPE[1:]), np.float32)
+    """Lines (48, 168, 3) uint8 BGR as one batch, (N, 3, 48, 168) float32 BGR, -1..1.
+
+    In memory it is laid out pixel by pixel as pictures are.
+    """
+    batch = np.empty((len(lines), READER_HEIGHT, READER_WIDTH, 3), np.float32)
     for into, line in zip(batch, lines, strict=True):
-        for channel, plane in enumerate(cv2.split(line)):
-            np.multiply(plane, np.float32(1 / 127.5), out=into[channel])
+        np.multiply(line, np.float32(1 / 127.5), out=into)
     batch -= 1.0
-    return batch
+    return batch.transpose(0, 3, 1, 2)
 
 
 def may_be_military(crop: Image, colours: Colours) -> bool:

@@ -98,6 +98,17 @@ def test_a_batch_of_another_shape_than_expected_gets_the_same_answers() -> None:
     assert np.abs(usual.run(batch) - one_by_one).max() < 1e-4
 
 
+def test_how_a_batch_lies_in_memory_changes_no_answer() -> None:
+    weights = open_weights("plate_reader.onnx")
+    shape = (1, 3, 48, 168)
+    plain = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    by_pixel = np.ascontiguousarray(plain.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    networks = [load_network(weights, "openvino", "f32", shape, by_pixel=flag) for flag in (False, True)]
+    networks.append(load_network(weights, "onnx", "f32", shape, by_pixel=True))
+    answers = [network.run(batch) for network in networks for batch in (plain, by_pixel)]
+    assert all(np.abs(answer - answers[0]).max() < 1e-4 for answer in answers)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_crops_read_together_say_what_they_say_alone(readers: dict, engine: str) -> None:
     crops = [cv2.resize(draw_plate(*plate), (200, 57), interpolation=cv2.INTER_AREA) for plate in PLATES]

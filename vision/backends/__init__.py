@@ -79,7 +79,8 @@ def load_detector(
         found.detect(blank)
         return found
     shape = letterbox(blank, size).batch.shape
-    detector = PlateDetector(load_network(weights, engine, precision, shape), long_side_px=size, score=score)
+    network = load_network(weights, engine, precision, shape, by_pixel=True)
+    detector = PlateDetector(network, long_side_px=size, score=score)
     detector.detect(blank)
     return detector
 
@@ -114,10 +115,16 @@ def load_second_reader(
 
 
 def load_network(
-    weights: Weights, engine: str, precision: Precision, shape: Shape | None = None
+    weights: Weights,
+    engine: str,
+    precision: Precision,
+    shape: Shape | None = None,
+    *,
+    by_pixel: bool = False,
 ) -> OpenVinoNetwork | OnnxNetwork | TorchNetwork:
     """The network in an engine, one thread. shape: of the batches that it mostly gets.
 
+    by_pixel: these lie in memory pixel by pixel, as `letterbox` and `reader_input` make them.
     Raises EngineMissingError, EngineUnknownError, WeightsUnsuitableError.
     """
     chosen = choose_engine(engine)
@@ -126,7 +133,7 @@ def load_network(
             case "openvino":
                 from vision.backends.openvino import OpenVinoNetwork
 
-                return OpenVinoNetwork(weights.content, precision, shape)
+                return OpenVinoNetwork(weights.content, precision, shape, by_pixel=by_pixel)
             case "onnx":
                 from vision.backends.onnx import OnnxNetwork
 
@@ -153,7 +160,7 @@ def read_alphabet(weights: Weights, notes: dict[str, str]) -> list[str]:
 
 
 def _plate_reader(weights: Weights, engine: str, precision: Precision) -> PlateReader:
-    network = load_network(weights, engine, precision, INPUT_SHAPE)
+    network = load_network(weights, engine, precision, INPUT_SHAPE, by_pixel=True)
     limits = Limits(temperature=float(weights.card.get("temperature", TEMPERATURE)))
     alphabet = read_alphabet(weights, network.notes)
     reader = PlateReader(network, alphabet, limits, batches=network.takes_batches)
