@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import uuid_utils
 from sqlalchemy import Connection, Engine
 
-from wallet import departures, people, recharge, sales, visits
+from wallet import departures, people, proven_looks, recharge, sales, visits
 from wallet.access import Access
 from wallet.commands import Commands
 from wallet.deciding import Weighed
@@ -46,7 +47,7 @@ from wallet.proving import Proving
 from wallet.reviewing import Reviewing
 from wallet.rules import Rules
 from wallet.sighting_checks import check_sighting
-from wallet.store import balances, database, events, forecourt, matchlog, orders, selling
+from wallet.store import balances, database, events, forecourt, matchlog, orders, reviewing, selling
 from wallet.store import people as people_rows
 from wallet.store.clock import database_time
 from wallet.store.database import Store
@@ -250,7 +251,10 @@ class Wallet:
         return self.store.read(lambda tx: sales.authorise(tx, station, pump, now))
 
     def sweep(self, now: datetime) -> list[Visit]:
-        """The overdue visits, whose holds are now released. Sales that waited too long go to a person."""
+        """The overdue visits, whose holds are now released. Sales that waited too long go to a person.
+
+        Questions that a later look has answered end.
+        """
         left_before, opened_before = departures.overdue_before(self.rules, now)
         overdue = self.store.read(
             lambda tx: forecourt.overdue_visits(tx, left_before, opened_before, _SWEEP_MOST)
@@ -261,6 +265,7 @@ class Wallet:
             lambda tx: selling.overdue_sales(tx, waited_before, _SWEEP_MOST)
         ):
             self._give_up_waiting(station, sale_id, now)
+        self._end_proven(now)
         return [visit for visit in ended if visit is not None]
 
     def expire(self) -> list[Visit]:
@@ -274,6 +279,13 @@ class Wallet:
         self.store.write(
             lambda tx: sales.give_up_waiting(tx, station, sale_id, self.rules, self._new_id, now)
         )
+
+    def _end_proven(self, now: datetime) -> None:
+        since = proven_looks.asked_since(self.rules, now)
+        for review_id in self.store.read(lambda tx: reviewing.doubted_and_debited(tx, since, _SWEEP_MOST)):
+            self.store.write(
+                partial(proven_looks.end_if_proven, review_id=review_id, rules=self.rules, now=now)
+            )
 
     # What happened ------------------------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from wallet.facts import Posterior, SightingFact, Vehicle
+from wallet.review_facts import AnswerFact, Given
 from wallet.rules import Rules
 from wallet.service import open_wallet
+from wallet.store import reviewing
 from wallet.twins import Twin, doubts, lookalikes
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -128,6 +130,76 @@ def test_a_second_camera_that_says_the_twin_is_no_proof(wallet, forecourt):
     entry = replace(forecourt.sighting("鄂B54250", pump=None), camera="entry")
     wallet.arrive(entry, Posterior((("鄂B54250", 999_500),), 500), forecourt.at(3))
     assert forecourt.arrive("粤B54250", seconds=60).match.outcome == "review"
+
+
+def _look_at_the_entry(wallet, forecourt, plate="粤B54250", **changes):
+    """The entry's camera has read a plate with a twin; gives the id of what a person is asked about it."""
+    entry = replace(forecourt.sighting(plate, pump=None), camera="entry", **changes)
+    wallet.arrive(entry, Posterior(((plate, 999_500),), 500), forecourt.at(3))
+    (item,) = wallet.reviews(state="open", kind="sighting")
+    assert [reason.code for reason in item.reasons] == ["twin_needs_proof"]
+    return item.id
+
+
+@pytest.fixture
+def pair(forecourt):
+    """Two accounts whose plates are taken for each other."""
+    return forecourt.customer("粤B54250"), forecourt.customer("鄂B54250")
+
+
+def test_a_question_about_a_twin_ends_by_itself_once_the_pump_has_proved_the_car(wallet, forecourt, pair):
+    asked = _look_at_the_entry(wallet, forecourt)
+    arrival = forecourt.arrive("粤B54250", seconds=60)
+    wallet.sweep(forecourt.at(70))
+    assert wallet.review(asked).state == "closed"
+    end = wallet.reviewing.item(asked, "li", forecourt.at(71)).end
+    assert (end.ended_as, end.answer_id, end.plate) == ("settled_elsewhere", None, "粤B54250")
+    assert (end.account_id, end.moved_fen) == (pair[0], 0)
+    (told,) = [one.body for one in wallet.outbox.pending() if one.kind == "review_closed"]
+    assert (told["why"], told["visit_id"]) == ("proven_by_another_look", arrival.visit.id)
+    late = wallet.reviewing.answer(asked, Given("confirm"), key="late", actor="li", now=forecourt.at(72))
+    assert late.code == "already_decided"
+    # Nothing of the visit has changed: it pays as it would have.
+    assert forecourt.sell(10_000, started=90).captured_fen == 10_000
+    wallet.sweep(forecourt.at(200))
+
+
+def test_a_question_about_a_twin_stays_where_nothing_proved_the_car(wallet, forecourt, pair):
+    asked = _look_at_the_entry(wallet, forecourt)
+    forecourt.arrive("鄂B54250", seconds=60)
+    wallet.sweep(forecourt.at(70))
+    assert wallet.review(asked).state == "open"
+
+
+@pytest.mark.parametrize("seconds", [700, 3_000])
+def test_a_question_about_a_twin_is_not_answered_by_a_later_stay(wallet, forecourt, pair, seconds):
+    asked = _look_at_the_entry(wallet, forecourt)
+    again = replace(forecourt.sighting("粤B54250", None, seconds - 30), camera="entry")
+    wallet.arrive(again, Posterior((("粤B54250", 999_500),), 500), forecourt.at(seconds - 27))
+    assert forecourt.arrive("粤B54250", seconds=seconds).match.outcome == "auto"
+    wallet.sweep(forecourt.at(seconds + 10))
+    assert wallet.review(asked).state == "open"
+    assert len(wallet.reviews(state="open")) == 1
+
+
+def test_a_question_with_another_doubt_in_it_stays_a_persons(wallet, forecourt, pair):
+    entry = replace(forecourt.sighting("粤B54250", pump=None, wrong_ppm=19_000), camera="entry")
+    wallet.arrive(entry, Posterior((("粤B54250", 700_000),), 300_000), forecourt.at(3))
+    (item,) = wallet.reviews(state="open", kind="sighting")
+    assert {reason.code for reason in item.reasons} > {"twin_needs_proof"}
+    assert forecourt.arrive("粤B54250", seconds=60).match.outcome == "auto"
+    wallet.sweep(forecourt.at(70))
+    assert wallet.review(item.id).state == "open"
+
+
+def test_a_question_that_somebody_has_answered_is_left_to_people(wallet, forecourt, pair):
+    asked = _look_at_the_entry(wallet, forecourt)
+    forecourt.arrive("粤B54250", seconds=60)
+    with wallet.engine.connect().execution_options(platepay_writes=True) as connection, connection.begin():
+        answer = AnswerFact("a1", asked, Given("reject"), "li", forecourt.at(65))
+        reviewing.add_answer(connection, answer)
+    wallet.sweep(forecourt.at(70))
+    assert wallet.review(asked).state == "open"
 
 
 def test_once_the_twin_is_unbound_the_other_pays_alone(wallet, forecourt):

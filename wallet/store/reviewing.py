@@ -41,6 +41,47 @@ def oldest_open(
     return [review_from(row) for row in connection.execute(query)]
 
 
+def doubted_and_debited(connection: Connection, since: datetime, most: int) -> list[str]:
+    """Open items about sightings, made since then, whose suggested plate was debited by a later sighting."""
+    asked, later = matches.alias("asked"), matches.alias("later")
+    query = (
+        select(reviews.c.id)
+        .join(asked, asked.c.sighting_id == reviews.c.sighting_id)
+        .where(
+            reviews.c.state == "open",
+            reviews.c.kind == "sighting",
+            reviews.c.created_at >= since,
+            select(later.c.sighting_id)
+            .where(
+                later.c.plate == asked.c.plate,
+                later.c.decided_at >= asked.c.decided_at,
+                later.c.outcome == "auto",
+                later.c.visit_id.is_not(None),
+            )
+            .exists(),
+        )
+        .order_by(reviews.c.created_at, reviews.c.id)
+        .limit(most)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def debited_after(connection: Connection, plate: str, since: datetime, most: int = 20) -> list[str]:
+    """The first sightings decided since then that this plate pays for without a person."""
+    query = (
+        select(matches.c.sighting_id)
+        .where(
+            matches.c.plate == plate,
+            matches.c.decided_at >= since,
+            matches.c.outcome == "auto",
+            matches.c.visit_id.is_not(None),
+        )
+        .order_by(matches.c.decided_at, matches.c.sighting_id)
+        .limit(most)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def count_open(connection: Connection, kind: str, made_before: datetime | None = None) -> int:
     """Open items of a kind, made before a time where one is given."""
     query = select(func.count()).select_from(reviews).where(reviews.c.state == "open", reviews.c.kind == kind)
