@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -41,6 +41,15 @@ class Failed:
 Outcome = Done | Failed
 
 
+def settle(answer: Future[Any], outcome: Outcome) -> None:
+    """Gives a job's outcome to whoever waits for it."""
+    match outcome:
+        case Done(value):
+            answer.set_result(value)
+        case Failed(reason):
+            answer.set_exception(reason)
+
+
 class Together(ABC):
     """A use case that knows how to do many of its like in one transaction, better than one by one."""
 
@@ -62,6 +71,17 @@ class Together(ABC):
         """
         return [None] * len(others)
 
+    def question(self, known: Container[str]) -> Sequence[bytes] | None:  # noqa: ARG002
+        """The parameters of the database's short call for this one alone; None where it can not be asked.
+
+        known: what earlier ones have made sure is there.
+        """
+        return None
+
+    def answered(self, said: bytes) -> Outcome:
+        """What it comes to where that call said this."""
+        raise NotImplementedError
+
     @abstractmethod
     def together(self, connection: Any, others: Sequence[Any]) -> Sequence[Outcome]:
         """All of these, this one among them; any error means that nothing of it counts."""
@@ -80,8 +100,14 @@ class Lane(Generic[Job]):
         self._most = most
         self._queue: deque[tuple[Job, Future[Any]]] = deque()
         self._changed = threading.Condition(threading.Lock())
+        self._in_work = 0
         self._thread: threading.Thread | None = None
         self._is_closed = False
+
+    @property
+    def load(self) -> int:
+        """How many jobs wait or are being done, more or less."""
+        return len(self._queue) + self._in_work
 
     def submit(self, job: Job) -> Future[Any]:
         """The job's answer to come. Cancelled before its batch begins, the job is never done.
@@ -132,15 +158,13 @@ class Lane(Generic[Job]):
         return batch
 
     def _do(self, batch: Sequence[tuple[Job, Future[Any]]]) -> None:
+        self._in_work = len(batch)
         try:
             outcomes = self._work([job for job, _ in batch])
             if len(outcomes) != len(batch):
                 raise RuntimeError(f"{self._name}: {len(batch)} jobs got {len(outcomes)} answers")
         except BaseException as error:  # noqa: BLE001  handed to every caller that waits for this batch
             outcomes = [Failed(error)] * len(batch)
+        self._in_work = 0
         for (_, answer), outcome in zip(batch, outcomes, strict=True):
-            match outcome:
-                case Done(value):
-                    answer.set_result(value)
-                case Failed(reason):
-                    answer.set_exception(reason)
+            settle(answer, outcome)

@@ -79,6 +79,7 @@ def _measure(
         figures = PostgresqlBench(folder / "postgresql", plan, tell).measure()
         result["postgresql"], result["postgresql_adds_up"] = figures.rows, figures.holds
         result["tpcb_runs"] = figures.tpcb
+        result["own_transactions"] = figures.own_transactions
 
 
 def bars_of(result: dict[str, Any]) -> list[Bar]:
@@ -90,6 +91,7 @@ def bars_of(result: dict[str, Any]) -> list[Bar]:
     ]
     if (rows := result.get("postgresql")) is not None:
         bars += [
+            _least("transactions of a single charge", float(result["own_transactions"]), 1.0),
             _least("single / TPC-B", rows["single"]["ratio"], 1.5),
             _least("batched / TPC-B", rows["batched"]["ratio"], 3.0),
             _least("hot wallet batched / TPC-B", rows["hot_batched"]["ratio"], 2.5),

@@ -73,7 +73,7 @@ class Debits:
     """New charges, each with a name of its own."""
 
     def __init__(self, run: str, pick: Pick, chance: Random) -> None:
-        self._run = run
+        self.run = run
         self._pick = pick
         self._chance = chance
         self._numbers = itertools.count()
@@ -85,13 +85,17 @@ class Debits:
             body = {
                 "account_id": account_id, "station": STATION, "amount_fen": AMOUNT_FEN, "purpose": "bench",
             }  # fmt: skip
-            key = f"{self._run}-{next(self._numbers)}"
+            key = f"{self.run}-{next(self._numbers)}"
             command = Command("charge", key, body, "bench", self._now, new_uuid7)
             yield ChargeTogether(checked(command, account_id, STATION, AMOUNT_FEN, "bench"))
 
 
-def in_flight(wallet: Wallet, debits: Debits, seconds: float, most: int) -> Run:
-    """So many debits are on their way at any time; each answer makes room for another."""
+def in_flight(wallet: Wallet, debits: Debits, seconds: float, most: int, *, alone: bool = False) -> Run:
+    """So many debits are on their way at any time; each answer makes room for another.
+
+    alone: each in a transaction of its own.
+    """
+    submit = wallet.store.submit_alone if alone else wallet.store.submit
     latencies: list[float] = []
     waiting: deque[Future[Any]] = deque()
     started = time.perf_counter()
@@ -101,7 +105,7 @@ def in_flight(wallet: Wallet, debits: Debits, seconds: float, most: int) -> Run:
         if len(waiting) >= most:
             waiting.popleft().result()
         asked = time.perf_counter()
-        answer = wallet.store.submit(debit)
+        answer = submit(debit)
         answer.add_done_callback(
             lambda _, asked=asked: latencies.append((time.perf_counter() - asked) * 1000)  # type: ignore[misc]
         )
@@ -164,6 +168,16 @@ def naive_debit(wallet: Wallet, debit: ChargeTogether) -> None:
         )
 
     wallet.store.alone(write)
+
+
+def own_transactions(wallet: Wallet, run: str) -> float:
+    """PostgreSQL: how many transactions have written the charges of this run, for each of them."""
+    query = text(
+        "SELECT COUNT(DISTINCT CAST(xmin AS text)), COUNT(*) FROM charges"
+        " WHERE idempotency_key LIKE :run || '-%'"
+    )
+    transactions, charges = wallet.store.read(lambda tx: tuple(tx.execute(query, {"run": run}).one()))
+    return round(transactions / max(1, charges), 4)
 
 
 def adds_up(wallet: Wallet, opened_fen: int) -> bool:

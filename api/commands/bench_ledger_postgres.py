@@ -22,6 +22,7 @@ from api.commands.bench_ledger_load import (
     in_flight,
     naive_debit,
     one_wallet,
+    own_transactions,
 )
 from api.commands.failures import CommandError
 from api.commands.torture_postgres import PostgresServer
@@ -51,6 +52,8 @@ class Figures:
     rows: dict[str, dict[str, float]] = field(default_factory=dict)
     tpcb: list[dict[str, float]] = field(default_factory=list)
     holds: bool = True
+    # Of single charges: transactions for each of them.
+    own_transactions: float = 0.0
 
 
 class PostgresqlBench:
@@ -95,13 +98,14 @@ class PostgresqlBench:
         """Statements prepared, pages in memory: nobody pays for being first."""
         self._tell("warming up")
         self._tpcb(self._plan.seconds / 3)
-        in_flight(wallet, self._debits(anybody(self._plan.wallets[0])), self._plan.seconds / 3, 100)
+        for alone in (False, True):
+            debits = self._debits(anybody(self._plan.wallets[0]))
+            in_flight(wallet, debits, self._plan.seconds / 3, 100, alone=alone)
 
     def _patterns(self, wallet: Wallet, count: int) -> None:
         seconds, many = self._plan.seconds, self._plan.in_flight
 
-        def alone(pick: Pick, callers: int) -> Callable[[], Run]:
-            return lambda: by_callers(wallet.store.alone, lambda _: self._debits(pick), seconds, callers)
+        single = self._debits(anybody(count))
 
         def naive() -> Run:
             return by_callers(
@@ -109,7 +113,10 @@ class PostgresqlBench:
             )
 
         measured: dict[str, Callable[[], Run]] = {
-            "single": alone(anybody(count), CALLERS),
+            "single": lambda: in_flight(wallet, single, seconds, CALLERS, alone=True),
+            "single_callers": lambda: by_callers(
+                wallet.store.alone, lambda _: self._debits(anybody(count)), seconds, CALLERS
+            ),
             "callers": lambda: by_callers(
                 wallet.store.write, lambda _: self._debits(anybody(count)), seconds, CALLERS
             ),
@@ -123,6 +130,7 @@ class PostgresqlBench:
                 self._measure_tpcb()
             self._measure(name, run)
         self._measure_tpcb()
+        self.figures.own_transactions = own_transactions(wallet, single.run)
 
     def _growth(self, wallet: Wallet) -> None:
         """The same debit among more wallets, then behind more past transfers."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -17,6 +19,7 @@ UseCase = Callable[[Connection], Any]
 _MOST_SQLITE = 128
 _MOST_POSTGRESQL = 256
 _LANES = 2
+_MOST_NOTED = 4096
 
 
 class GroupCommit:
@@ -102,48 +105,93 @@ class GroupCommit:
         return Done(value)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A job of a lane. was_left: the short way has left it undone already."""
+
+    use_case: Together
+    was_left: bool = False
+
+
 class PostgresqlLanes:
-    """PostgreSQL: use cases that can be done together, in few lanes, each with one transaction at a time."""
+    """PostgreSQL: use cases that can be done together.
+
+    While few are under way, each is one call and one transaction on a connection of many. Where more are, or
+    where another one of the same lane is, they wait in few lanes, each with one transaction at a time.
+    """
 
     def __init__(self, engine: Engine, alone: Callable[[UseCase], Any]) -> None:
         self._engine = engine
         self._alone = alone
         # The driver comes with the extra `postgres`: SQLite must do without it.
+        from wallet.store.charging import ONE
         from wallet.store.lines import Lines
+        from wallet.store.singles import ROOM, Singles
 
         self._lines = Lines(engine)
-        self._lanes: list[Lane[Together]] = [
+        self._singles = Singles(engine, ONE)
+        self._room = ROOM
+        self._lanes: list[Lane[_Asked]] = [
             Lane(f"wallet lane {number}", self._batch, _MOST_POSTGRESQL) for number in range(_LANES)
         ]
+        self._apart: Lane[_Asked] = Lane("wallet alone", self._batch, 1)
+        self._placing = threading.Lock()
+        self._last: dict[str, Future[Any]] = {}
 
     def submit(self, use_case: Together) -> Future[Any]:
         """Its answer to come."""
-        _, number = divmod(crc32(use_case.lane.encode()), _LANES)
-        return self._lanes[number].submit(use_case)
+        with self._placing:
+            values = use_case.question(self._lines.known) if self._goes_alone(use_case.lane) else None
+            if values is None:
+                answer = self._lane_of(use_case).submit(_Asked(use_case))
+            else:
+                answer = self._singles.submit(use_case, values, self._among_others)
+            self._note(use_case.lane, answer)
+        return answer
 
-    def alone(self, use_case: Together) -> Any:
-        """This one in a transaction of its own, on the caller's thread."""
-        (outcome,) = use_case.shortly(self._lines, [use_case])
-        match outcome:
-            case Done(value):
-                return value
-            case Failed(error):
-                raise error
-        return self._alone(use_case)
+    def submit_alone(self, use_case: Together) -> Future[Any]:
+        """The same in a transaction that it shares with no other, however many are under way."""
+        values = use_case.question(self._lines.known)
+        if values is None:
+            return self._apart.submit(_Asked(use_case))
+        return self._singles.submit(use_case, values, lambda left: self._apart.submit(_Asked(left, True)))
 
     def close(self) -> None:
         """Does what is queued, then takes no more."""
-        for lane in self._lanes:
+        self._singles.close()
+        for lane in (*self._lanes, self._apart):
             lane.close()
         self._lines.close()
 
-    def _batch(self, use_cases: Sequence[Together]) -> Sequence[Outcome]:
-        outcomes = list(self._shortly(use_cases))
-        left = [place for place, outcome in enumerate(outcomes) if outcome is None]
-        if left:
-            for place, outcome in zip(left, self._longer([use_cases[place] for place in left]), strict=True):
-                outcomes[place] = outcome
-        return [outcome for outcome in outcomes if outcome is not None]
+    def _goes_alone(self, lane: str) -> bool:
+        """Whether nobody would wait for it or it for them: locks are held until the commit is on disk."""
+        last = self._last.get(lane)
+        if last is not None and not last.done():
+            return False
+        return self._singles.load + sum(one.load for one in self._lanes) < self._room
+
+    def _note(self, lane: str, answer: Future[Any]) -> None:
+        """The last one of each lane; those that are done are forgotten now and then."""
+        self._last[lane] = answer
+        if len(self._last) > _MOST_NOTED:
+            self._last = {name: one for name, one in self._last.items() if not one.done()}
+
+    def _lane_of(self, use_case: Together) -> Lane[_Asked]:
+        _, number = divmod(crc32(use_case.lane.encode()), _LANES)
+        return self._lanes[number]
+
+    def _among_others(self, left: Together) -> Future[Any]:
+        return self._lane_of(left).submit(_Asked(left, True))
+
+    def _batch(self, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+        """By the short way, then by the long one what that has left, or had left before."""
+        use_cases = [one.use_case for one in asked]
+        new = [one.use_case for one in asked if not one.was_left]
+        short = iter(self._shortly(new) if new else ())
+        outcomes = [None if one.was_left else next(short) for one in asked]
+        left = [use_case for use_case, outcome in zip(use_cases, outcomes, strict=True) if outcome is None]
+        long = iter(self._longer(left) if left else ())
+        return [next(long) if outcome is None else outcome for outcome in outcomes]
 
     def _shortly(self, use_cases: Sequence[Together]) -> Sequence[Outcome | None]:
         try:

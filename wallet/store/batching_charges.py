@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from wallet.store.batching_rows import (
     SqliteRows,
     WalletRow,
 )
-from wallet.store.charging import charge_many, charge_one
+from wallet.store.charging import charge_many, charge_one, charged, values_of
 
 if TYPE_CHECKING:
     from wallet.store.lines import Lines
@@ -78,6 +78,14 @@ class ChargeTogether(Together):
         else:
             done = charge_many(way, [other.command for other in others])
         return [None if answer is None else Done(answer) for answer in done]
+
+    def question(self, known: Container[str]) -> Sequence[bytes] | None:
+        """As a call of its own, once the account of its station is open."""
+        return values_of(self.command) if self.command.station in known else None
+
+    def answered(self, said: bytes) -> Outcome:
+        """The charge that call has taken."""
+        return Done(charged(self.command, said))
 
     def together(self, connection: Connection, others: Sequence[Any]) -> list[Outcome]:
         """All of these charges, this one among them."""

@@ -16,20 +16,30 @@ from wallet.ledger import revenue
 if TYPE_CHECKING:
     from wallet.store.lines import Lines
 
-_ONE = b"SELECT platepay_charge($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+ONE = b"SELECT platepay_charge($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _MANY = b"SELECT platepay_charges($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 _OPEN = b"INSERT INTO ledger_accounts (id, kind) VALUES ($1, 'revenue') ON CONFLICT DO NOTHING"
 
 
-def charge_one(lines: Lines, command: ChargeCommand) -> Charged | None:
-    """The charge taken and on disk, or None where it must go the long way."""
+def values_of(command: ChargeCommand) -> list[bytes]:
+    """The parameters of the call for this charge alone; its station's account must be open."""
     values = (
         command.charge_id, command.key, command.body_hash, command.account_id, command.station,
         command.purpose, str(command.amount_fen), command.actor, command.now.isoformat(),
     )  # fmt: skip
+    return [value.encode() for value in values]
+
+
+def charged(command: ChargeCommand, said: bytes) -> Charged:
+    """What that call has answered."""
+    return _charged(command, int(said), 0)
+
+
+def charge_one(lines: Lines, command: ChargeCommand) -> Charged | None:
+    """The charge taken and on disk, or None where it must go the long way."""
     _open(lines, (command.station,))
-    said = lines.call(_ONE, [value.encode() for value in values])
-    return None if said is None else _charged(command, int(said), 0)
+    said = lines.call(ONE, values_of(command))
+    return None if said is None else charged(command, said)
 
 
 def charge_many(lines: Lines, commands: Sequence[ChargeCommand]) -> list[Charged | None]:

@@ -99,7 +99,7 @@ class Store:
             if self._writer is not None:
                 answer: T = self._writer.alone(use_case)
             elif self._lanes is not None and isinstance(use_case, Together):
-                answer = self._lanes.alone(use_case)
+                answer = self._lanes.submit_alone(use_case).result()
             else:
                 answer = self._write_with_row_locks(use_case)
             return answer
@@ -114,6 +114,12 @@ class Store:
         if self._lanes is None or not isinstance(use_case, Together):
             raise TypeError(f"{use_case!r} cannot be done together with others")
         return self._lanes.submit(use_case)
+
+    def submit_alone(self, use_case: Callable[[Connection], T]) -> Future[T]:
+        """The same, each in a transaction that nobody else shares. PostgreSQL only."""
+        if self._lanes is None or not isinstance(use_case, Together):
+            raise TypeError(f"{use_case!r} cannot be sent alone")
+        return self._lanes.submit_alone(use_case)
 
     def submit_whole(self, use_case: Callable[[Connection], T]) -> Future[T]:
         """The same for a use case that may call others of this store: they join its transaction.

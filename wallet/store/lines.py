@@ -63,18 +63,30 @@ class Lines:
             self._idle.pop().close()
 
 
+def borrow(engine: Engine) -> Any:
+    """One of the engine's connections, psycopg's own, for good; set up for statements that stay prepared."""
+    borrowed = engine.raw_connection()
+    connection: Any = borrowed.driver_connection
+    borrowed.detach()
+    connection.autocommit = True
+    for setting in _SETTINGS:
+        connection.execute(setting)
+    return connection
+
+
+def prepare(pgconn: Any, name: bytes, query: bytes) -> None:
+    """Prepares a statement under this name. Raises psycopg.Error."""
+    result = pgconn.prepare(name, query)
+    if result.status != pq.ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(result)
+
+
 class _Line:
     """One connection."""
 
     def __init__(self, engine: Engine) -> None:
-        borrowed = engine.raw_connection()
-        connection: Any = borrowed.driver_connection
-        borrowed.detach()
-        connection.autocommit = True
-        for setting in _SETTINGS:
-            connection.execute(setting)
-        self._connection = connection
-        self._pgconn = connection.pgconn
+        self._connection = borrow(engine)
+        self._pgconn = self._connection.pgconn
         self._prepared: dict[bytes, bytes] = {}
 
     def call(self, query: bytes, values: Sequence[bytes]) -> bytes | None:
@@ -89,9 +101,7 @@ class _Line:
 
     def _prepare(self, query: bytes) -> bytes:
         name = f"line_{len(self._prepared)}".encode()
-        result = self._pgconn.prepare(name, query)
-        if result.status != pq.ExecStatus.COMMAND_OK:
-            raise psycopg.errors.error_from_result(result)
+        prepare(self._pgconn, name, query)
         self._prepared[query] = name
         return name
 
