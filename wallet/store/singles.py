@@ -23,7 +23,8 @@ from sqlalchemy import Engine
 from wallet.batching import IDLE_S, Done, Failed, LaneClosed, Together, settle
 from wallet.store.lines import borrow, prepare
 
-# So many connections, each with so many calls on their way: the second is there when the first is on disk.
+# So many connections: their commits share a flush of the disk. Where all are busy, so many calls on each: the
+# second is there when the first is on disk.
 CONNECTIONS = 16
 DEPTH = 2
 ROOM = CONNECTIONS * DEPTH
