@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, MetaData, Table, event
 
-from wallet import erasing
+from wallet import erasing, wallet_rules
 from wallet.charge_functions import FUNCTIONS
 from wallet.tables import metadata
 
@@ -136,9 +136,6 @@ GUARDS: tuple[Guard, ...] = (
         "a review item is closed once and keeps its facts",
     ),
     Guard(
-        "wallets_version_grows", "wallets", "UPDATE", "NEW.version < OLD.version", "a wallet never goes back"
-    ),
-    Guard(
         "recharge_orders_paid_once",
         "recharge_orders",
         "UPDATE",
@@ -227,6 +224,11 @@ NEW_ROWS = (
     ),
 )
 
+# On PostgreSQL the trigger of wallet_rules looks at this as well.
+_VERSION_GROWS = Guard(
+    "wallets_version_grows", "wallets", "UPDATE", "NEW.version < OLD.version", wallet_rules.NEVER_BACK
+)
+
 _REFUSE_FUNCTION = (
     "CREATE FUNCTION platepay_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ "
     "BEGIN RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation', "
@@ -239,7 +241,12 @@ def creating(dialect: str) -> list[str]:
     views = [TRANSFERS_VIEW, ENTRIES_VIEW]
     if dialect == "sqlite":
         recorded = [erasing.sqlite_recorded(table) for table in erasing.TABLES]
-        return [*map(_sqlite_trigger, GUARDS), *recorded, *map(_sqlite_new_row, NEW_ROWS), *views]
+        return [
+            *map(_sqlite_trigger, (*GUARDS, _VERSION_GROWS)),
+            *recorded,
+            *map(_sqlite_new_row, NEW_ROWS),
+            *views,
+        ]
     truncate = [
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}"
         " FOR EACH STATEMENT EXECUTE FUNCTION platepay_refuse('rows are never deleted')"
@@ -248,7 +255,7 @@ def creating(dialect: str) -> list[str]:
     recorded = [erasing.RECORDED_FUNCTION, *(erasing.postgresql_recorded(table) for table in erasing.TABLES)]
     new_rows = [statement for guard in NEW_ROWS for statement in _postgresql_new_row(guard)]
     made = [_REFUSE_FUNCTION, *map(_postgresql_trigger, GUARDS), *recorded, *truncate, *new_rows]
-    return [*made, *views, *FUNCTIONS]
+    return [*made, *wallet_rules.postgresql(), *views, *FUNCTIONS]
 
 
 # What the service itself clears away: keys of plates that were unbound, and what has expired.

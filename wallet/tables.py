@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from wallet import wallet_rules
 from wallet.columns import fen_column, id_column, metadata, one_of, time_column
 from wallet.command_tables import (
     adjustment_decisions,
@@ -191,9 +192,8 @@ wallets = Table(
     fen_column("held_fen"),
     Column("version", BigInteger, nullable=False),
     ForeignKeyConstraint(["account_id"], ["accounts.id"]),
-    CheckConstraint("principal_fen >= 0 AND bonus_fen >= 0 AND held_fen >= 0", name="not_negative"),
-    CheckConstraint("principal_fen + bonus_fen - held_fen >= 0", name="available_not_negative"),
-    CheckConstraint("version >= 0", name="version_not_negative"),
+    # On PostgreSQL a trigger looks: see wallet_rules.
+    *(CheckConstraint(rule, name=name).ddl_if(dialect="sqlite") for name, rule in wallet_rules.checks()),
 )
 
 ledger_accounts = Table(

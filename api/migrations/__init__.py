@@ -23,7 +23,7 @@ from wallet.tables import metadata
 _POSTGRESQL_LOCK = 7_528_359
 # Versions that made a table no version before had, newest first.
 _FIRST_WITH = (
-    ("head", "fee_terms"),
+    ("0008", "fee_terms"),
     ("0007", "twins"),
     ("0006", "erasures"),
     ("0005", "corrections"),

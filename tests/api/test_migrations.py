@@ -307,6 +307,42 @@ def test_fees_stand_on_tables_of_before_and_going_back_would_lose_them(engines):
     assert wallet.audit().ok
 
 
+SPOILED_WALLETS = (
+    "UPDATE wallets SET principal_fen = -1",
+    "UPDATE wallets SET bonus_fen = -1, principal_fen = principal_fen + 1",
+    "UPDATE wallets SET held_fen = principal_fen + bonus_fen + 1",
+    "UPDATE wallets SET held_fen = -1",
+    "UPDATE wallets SET version = version - 1",
+    "INSERT INTO wallets (account_id, principal_fen, bonus_fen, held_fen, version) VALUES ('x', -1, 1, 0, 0)",
+    "INSERT INTO wallets (account_id, principal_fen, bonus_fen, held_fen, version) VALUES ('x', 1, 0, 2, 0)",
+    "INSERT INTO wallets (account_id, principal_fen, bonus_fen, held_fen, version) VALUES ('x', 1, 0, 0, -1)",
+)
+
+
+def test_the_rules_of_a_wallet_hold_in_this_version_and_in_the_one_before(engines):
+    """On PostgreSQL they stand in another place: CHECKs before, a trigger now."""
+    engine = engines()
+    migrations.upgrade(engine)
+    account = _a_day(open_wallet(str(engine.url), engine=engine))
+    before = _rows(engine, _columns(engine))
+    for go in (
+        lambda: migrations.downgrade(engine, "0008"),
+        lambda: migrations.upgrade(engine),
+        lambda: None,
+    ):
+        for statement in SPOILED_WALLETS:
+            with pytest.raises(DBAPIError, match=r"(?i)check|negative|never goes back"), engine.begin() as tx:
+                tx.execute(text(statement))
+        go()
+        assert _rows(engine, _columns(engine)) == before
+    wallet = open_wallet(str(engine.url), engine=engine)
+    assert (
+        wallet.commands.charge(account.id, "demo", 1_000, "wash", key="w", actor="li", now=NOW).balance_fen
+        == 94_000
+    )
+    assert wallet.audit().ok
+
+
 CHARGED_BEFORE = (
     "INSERT INTO ledger_accounts (id, kind) VALUES ('revenue:demo', 'revenue') ON CONFLICT DO NOTHING",
     "UPDATE wallets SET principal_fen = principal_fen - 100, version = version + 1 WHERE account_id = '{0}'",

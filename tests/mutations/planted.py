@@ -162,6 +162,22 @@ PLANTED = (
         "postgresql",
     ),
     Planted(
+        "the database lets a wallet hold more than it has",
+        "wallet/wallet_rules.py",
+        '"{0}principal_fen + {0}bonus_fen - {0}held_fen >= 0"',
+        '"{0}version >= 0"',
+        _wallet("constraints"),
+        "postgresql",
+    ),
+    Planted(
+        "PostgreSQL lets a wallet go back",
+        "wallet/wallet_rules.py",
+        " AND NEW.version >= COALESCE(OLD.version, 0)",
+        "",
+        _wallet("constraints"),
+        "postgresql",
+    ),
+    Planted(
         "a fee is rounded up",
         "wallet/fees.py",
         "terms.fixed_fen + share_down(left_fen, terms.rate_ppm, MILLION)",

@@ -19,6 +19,8 @@ SPEAK_SQL |= {"proof_tables.py", "limit_tables.py", "fee_tables.py"}
 HANDED_ON = {"Connection", "Engine"}
 OUTSIDE = {"os", "time", "random", "secrets", "socket", "subprocess", "logging", "fastapi", "redis", "httpx"}
 OUTSIDE |= {"numpy", "cv2", "vision", "cameras", "api", "models"}
+# A pair of sockets by which a thread is woken leads nowhere.
+INSIDE = {"store/singles.py": {"socket"}}
 
 
 def _imports(path):
@@ -44,7 +46,8 @@ def test_only_the_store_speaks_sql(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
 def test_nothing_of_the_outside_is_imported(path):
-    assert {module.split(".")[0] for module, _ in _imports(path)} & OUTSIDE == set()
+    outside = OUTSIDE - INSIDE.get(_name(path), set())
+    assert {module.split(".")[0] for module, _ in _imports(path)} & outside == set()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)
