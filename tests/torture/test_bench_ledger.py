@@ -16,6 +16,7 @@ GOOD: dict[str, Any] = {
     "fsync_ms": 2.0,
     "sqlite_adds_up": True,
     "postgresql_adds_up": True,
+    "own_transactions": 1.0,
     "sqlite": {"grouped": {"ratio": 10.0}},
     "postgresql": {
         "single": {"ratio": 1.5, "per_s": 1_500.0},
@@ -34,7 +35,7 @@ def _missed(result: dict[str, Any]) -> list[str]:
 
 def test_figures_that_just_reach_every_bar_miss_none() -> None:
     assert _missed(GOOD) == []
-    assert len(bars_of(GOOD)) == 8
+    assert len(bars_of(GOOD)) == 9
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,7 @@ def test_figures_that_just_reach_every_bar_miss_none() -> None:
     [
         (("postgresql_adds_up",), False, "money adds up after the run"),
         (("sqlite_adds_up",), False, "money adds up after the run"),
+        (("own_transactions",), 0.99, "transactions of a single charge"),
         (("postgresql", "single", "ratio"), 1.49, "single / TPC-B"),
         (("postgresql", "batched", "ratio"), 2.99, "batched / TPC-B"),
         (("postgresql", "hot_batched", "ratio"), 2.49, "hot wallet batched / TPC-B"),
