@@ -7,7 +7,7 @@ TORTURE_ARGS ?=
 EVALUATE_ARGS ?=
 TRAIN = .venv-train/bin/python -m
 
-.PHONY: demo test check lint types imports wheel torture mutations evaluate train-detector train-reader train-second-reader test-train test-paddle constraints clean
+.PHONY: demo test check lint types imports wheel torture mutations mutmut evaluate train-detector train-reader train-second-reader test-train test-paddle constraints clean
 
 ## demo: set up .venv and run the forecourt demo (Ctrl-C ends it)
 demo: .venv/.installed
@@ -61,6 +61,16 @@ torture: .venv/.tested
 ## mutations: take each check of the money core out once; the tests beside it must fail
 mutations: .venv/.tested
 	.venv/bin/python -m tests.mutations.planted $(MUTATION)
+
+## mutmut: which changes to a module do its tests not notice? MODULE=wallet/refunds.py (MUTMUT_ARGS="--tests commands")
+MODULE ?= wallet/refunds.py
+mutmut: .venv/.mutmut
+	.venv/bin/python -m tests.mutations.by_mutmut $(MODULE) $(MUTMUT_ARGS)
+
+.venv/.mutmut: pyproject.toml constraints.txt | .venv/.tested
+	@echo "Installing mutmut into .venv"
+	$(PIP) install -c constraints.txt -e '.[mutmut]'
+	@touch $@
 
 # The trainings need the labelled pictures (PLATEPAY_DATA, otherwise ../shared/data), write to runs/, show
 # their progress and can be stopped; models/README.md says how long each took and how to publish what comes out.

@@ -1,0 +1,532 @@
+"""What a command answers, what it tells the outbox and which transfers it writes: every field, exactly."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, text
+
+from wallet.command_facts import (
+    Adjusted,
+    Declined,
+    Granted,
+    Proposed,
+    Refunded,
+    Rejected,
+    Reversed,
+    Voided,
+)
+from wallet.errors import InvalidAmount, InvalidFact
+from wallet.fee_facts import FeesSettled
+from wallet.limit_facts import Limits
+from wallet.tables import ledger_transfers
+
+KEY = b"the key of this service"
+PLATE = "粤B12345"
+COLUMNS = [
+    *("name", "kind", "from_account", "to_account", "amount_fen", "recorded_at"),
+    *("account_id", "wallet_version", "wallet_after_fen"),
+    *("visit_id", "station", "sale_id", "charge_id", "refund_id", "adjustment_id", "reverses_id"),
+]
+SENSELESS_FEN = [0, -1, 1.0, True, "1", None, 10**12 + 1]
+
+
+def _told(wallet, *kinds):
+    """The events of these kinds, oldest first, each as (kind, body)."""
+    return [(event.kind, event.body) for event in wallet.outbox.pending(500) if event.kind in kinds]
+
+
+@pytest.fixture
+def by(forecourt):
+    """Who asks, under a key of its own."""
+
+    def asked(seconds=500, actor="wang"):
+        return {"key": f"k{next(forecourt.numbers)}", "actor": actor, "now": forecourt.at(seconds)}
+
+    return asked
+
+
+def _moved(wallet, *kinds):
+    """The transfers of these kinds, oldest first, each as the columns that say what it is about."""
+    table = ledger_transfers.c
+    with wallet.engine.connect() as connection:
+        query = select(*[table[name] for name in COLUMNS]).where(table.kind.in_(kinds))
+        rows = connection.execute(query.order_by(table.account_id, table.wallet_version, table.id)).all()
+    return [
+        {name: value for name, value in zip(COLUMNS, row, strict=True) if value is not None} for row in rows
+    ]
+
+
+@pytest.fixture
+def paid(wallet, forecourt, by):
+    """A visit that a bonus of 50 yuan and the driver's own money paid 200 yuan for; (account, visit)."""
+    account_id = forecourt.customer(PLATE, 100_000)
+    wallet.commands.give_bonus(account_id, 5_000, "spring", **by(1))
+    visit = forecourt.arrive(PLATE).visit
+    wallet.record_sale(forecourt.sale(20_000, sale_id="s1"), forecourt.at(95))
+    return account_id, visit.id
+
+
+# A sale -----------------------------------------------------------------------------------------------------
+
+
+def test_a_capture_tells_whose_it_was_what_it_took_and_what_is_left(wallet, forecourt, paid):
+    account_id, visit_id = paid
+    assert _told(wallet, "captured") == [
+        (
+            "captured",
+            {
+                "visit_id": visit_id,
+                "account_id": account_id,
+                "station": "demo",
+                "sale_id": "s1",
+                "amount_fen": 20_000,
+                "captured_fen": 20_000,
+                "balance_fen": 85_000,
+            },
+        )
+    ]
+    both = {
+        "kind": "capture",
+        "to_account": "revenue:demo",
+        "account_id": account_id,
+        "visit_id": visit_id,
+        "station": "demo",
+        "sale_id": "s1",
+        "recorded_at": forecourt.at(95),
+    }
+    assert _moved(wallet, "capture") == [
+        {
+            "name": "capture:demo/s1:bonus",
+            "from_account": f"wallet:{account_id}:bonus",
+            "amount_fen": 5_000,
+            "wallet_version": 3,
+            "wallet_after_fen": 100_000,
+            **both,
+        },
+        {
+            "name": "capture:demo/s1:principal",
+            "from_account": f"wallet:{account_id}:principal",
+            "amount_fen": 15_000,
+            "wallet_version": 4,
+            "wallet_after_fen": 85_000,
+            **both,
+        },
+    ]
+    with wallet.engine.connect() as connection:
+        kept = connection.execute(text("SELECT * FROM captures")).mappings().one()
+    assert (kept["bonus_fen"], kept["principal_fen"], kept["amount_fen"]) == (5_000, 15_000, 20_000)
+    visit = wallet.visit(visit_id)
+    assert (visit.state, visit.end, visit.settled_at) == ("captured", "captured", forecourt.at(90))
+
+
+def test_a_sale_of_nothing_frees_the_hold_and_tells_so(wallet, forecourt):
+    account_id = forecourt.customer(PLATE)
+    visit = forecourt.arrive(PLATE).visit
+    done = wallet.record_sale(forecourt.sale(0, sale_id="none"), forecourt.at(95))
+    assert (done.state, done.visit_id, done.captured_fen) == ("void", visit.id, 0)
+    assert [reason.code for reason in done.reasons] == ["zero_sale"]
+    body = {"visit_id": visit.id, "account_id": account_id, "released_fen": 40_000, "end": "zero_sale"}
+    assert _told(wallet, "voided", "captured") == [("voided", body)]
+    ended = wallet.visit(visit.id)
+    assert (ended.state, ended.end, ended.settled_at) == ("voided", "zero_sale", forecourt.at(90))
+
+
+def test_what_the_wallet_lacked_is_asked_of_a_person_with_the_amount_that_is_missing(wallet, forecourt):
+    account_id = forecourt.customer(PLATE, 50_000)
+    visit = forecourt.arrive(PLATE).visit
+    done = wallet.record_sale(forecourt.sale(60_001, sale_id="large"), forecourt.at(95))
+    assert (done.state, done.captured_fen) == ("captured", 50_000)
+    [reason] = done.reasons
+    assert reason.code == "amount_above_hold"
+    assert "600.01 yuan is above the hold of 400.00 yuan; 100.01 yuan is missing" in reason.text
+    (item,) = wallet.reviews()
+    assert (item.kind, item.subject, item.amount_fen) == ("amount_above_hold", "demo/large", 10_001)
+    assert (item.station, item.sale_id, item.sighting_id) == ("demo", "large", None)
+    assert (item.visit_id, item.account_id) == (visit.id, account_id)
+    assert (item.state, item.created_at, item.reasons) == ("open", forecourt.at(95), done.reasons)
+
+
+def test_a_sale_above_the_hold_that_the_wallet_covers_says_that_the_hold_was_raised(wallet, forecourt):
+    forecourt.customer(PLATE, 70_000)
+    forecourt.arrive(PLATE)
+    done = wallet.record_sale(forecourt.sale(60_001), forecourt.at(95))
+    assert (done.captured_fen, [reason.code for reason in done.reasons]) == (60_001, ["hold_raised"])
+    assert wallet.reviews() == []
+
+
+def test_a_sale_after_the_hold_expired_takes_what_it_had_guaranteed_and_no_more(wallet, forecourt):
+    account_id = forecourt.customer(PLATE, 100_000)
+    forecourt.arrive(PLATE, sighting_id="seen")
+    wallet.depart("seen", forecourt.at(100), forecourt.at(100))
+    wallet.sweep(forecourt.at(500))
+    done = wallet.record_sale(forecourt.sale(50_000, ended=99), forecourt.at(501))
+    codes = [reason.code for reason in done.reasons]
+    assert (done.captured_fen, codes) == (40_000, ["hold_expired", "amount_above_hold"])
+    assert forecourt.total_fen(account_id) == 60_000
+    (item,) = wallet.reviews()
+    assert item.amount_fen == 10_000
+
+
+def test_a_part_outside_the_limits_is_told_with_its_amount_and_reasons(wallet, forecourt, by):
+    account_id = forecourt.customer(PLATE)
+    wallet.limits.set_limits(account_id, PLATE, Limits(amount_per_fill_fen=20_000), **by(1))
+    visit = forecourt.arrive(PLATE).visit
+    wallet.record_sale(forecourt.sale(20_005, sale_id="above"), forecourt.at(95))
+    [(_, body)] = _told(wallet, "outside_limits")
+    assert body == {
+        "account_id": account_id,
+        "visit_id": visit.id,
+        "station": "demo",
+        "sale_id": "above",
+        "amount_fen": 5,
+        "reasons": [reason.code for reason in wallet.reviews()[0].reasons],
+    }
+    assert body["reasons"]
+
+
+# Refunds and reversals --------------------------------------------------------------------------------------
+
+
+def test_a_refund_answers_tells_and_writes_the_same(wallet, forecourt, by, paid):
+    account_id, visit_id = paid
+    first = wallet.commands.refund(4_000, "spilled", visit_id=visit_id, **by(500))
+    done = wallet.commands.refund(1_000, "again", visit_id=visit_id, **by(501))
+    assert done == Refunded(
+        refund_id=done.refund_id,
+        account_id=account_id,
+        visit_id=visit_id,
+        charge_id=None,
+        amount_fen=1_000,
+        bonus_fen=250,
+        principal_fen=750,
+        refunded_fen=5_000,
+        debited_fen=20_000,
+        balance_fen=90_000,
+    )
+    bodies = [body for _, body in _told(wallet, "refunded")]
+    assert [body["refund_id"] for body in bodies] == [first.refund_id, done.refund_id]
+    assert bodies[1] == {name: getattr(done, name) for name in bodies[1]}
+    assert len(bodies[1]) == 10
+    about = {"visit_id": visit_id, "station": "demo", "sale_id": "s1", "account_id": account_id}
+    common = {"kind": "refund", "from_account": "revenue:demo", **about}
+    rows = _moved(wallet, "refund")
+    assert rows[2:] == [
+        {
+            "name": f"refund:{done.refund_id}:{part}",
+            "to_account": f"wallet:{account_id}:{part}",
+            "amount_fen": amount_fen,
+            "wallet_version": version,
+            "wallet_after_fen": after_fen,
+            "refund_id": done.refund_id,
+            "recorded_at": forecourt.at(501),
+            **common,
+        }
+        for part, amount_fen, version, after_fen in (("bonus", 250, 7, 89_250), ("principal", 750, 8, 90_000))
+    ]
+    with wallet.engine.connect() as connection:
+        kept = connection.execute(text("SELECT * FROM refunds ORDER BY number")).mappings().all()
+    assert [(row["number"], row["reason"], row["kind"]) for row in kept] == [
+        (1, "spilled", "refund"),
+        (2, "again", "refund"),
+    ]
+
+
+def test_a_refund_of_a_charge_names_the_charge(wallet, forecourt, by):
+    account_id = forecourt.customer(PLATE)
+    charge_id = wallet.commands.charge(account_id, "north", 3_000, "wash", **by(1)).charge_id
+    done = wallet.commands.refund(1_000, "dry", charge_id=charge_id, **by(2))
+    assert (done.charge_id, done.visit_id, done.debited_fen) == (charge_id, None, 3_000)
+    [row] = _moved(wallet, "refund")
+    assert (row["charge_id"], row["station"], row["from_account"]) == (charge_id, "north", "revenue:north")
+    assert "visit_id" not in row
+    assert "sale_id" not in row
+
+
+def test_a_reversal_of_a_capture_names_each_transfer_it_takes_back(wallet, forecourt, by, paid):
+    account_id, visit_id = paid
+    taken = {line.part: line.id for line in wallet.statement(account_id) if line.kind == "capture"}
+    wallet.commands.refund(4_000, "spilled", visit_id=visit_id, **by(500))
+    done = wallet.commands.reverse(taken["bonus"], "wrong car", **by(600))
+    back = {line.part: line.id for line in wallet.statement(account_id) if line.kind == "reversal"}
+    assert done == Reversed(
+        transfer_ids=(back["bonus"], back["principal"]),
+        reversed_ids=(taken["bonus"], taken["principal"]),
+        account_id=account_id,
+        amount_fen=16_000,
+        refund_id=done.refund_id,
+        balance_fen=105_000,
+    )
+    [(_, body)] = _told(wallet, "reversed")
+    assert body == {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in ((name, getattr(done, name)) for name in body)
+    }
+    rows = _moved(wallet, "reversal")
+    assert [(row["reverses_id"], row["amount_fen"]) for row in rows] == [
+        (taken["bonus"], 4_000),
+        (taken["principal"], 12_000),
+    ]
+    assert {(row["visit_id"], row["sale_id"], row["refund_id"]) for row in rows} == {
+        (visit_id, "s1", done.refund_id)
+    }
+    with wallet.engine.connect() as connection:
+        kept = connection.execute(text("SELECT * FROM refunds WHERE kind = 'reversal'")).mappings().one()
+    assert (kept["reason"], kept["number"], kept["amount_fen"]) == ("wrong car", 2, 16_000)
+
+
+def test_a_reversal_of_a_debit_that_one_part_paid_names_that_part_only(wallet, forecourt, by):
+    account_id = forecourt.customer(PLATE)
+    charge_id = wallet.commands.charge(account_id, "demo", 3_000, "wash", **by(1)).charge_id
+    done = wallet.commands.reverse(charge_id, "wrong car", **by(2))
+    assert done.reversed_ids == (charge_id,)
+    assert len(done.transfer_ids) == 1
+    again = wallet.commands.reverse(charge_id, "wrong car", **by(3))
+    assert again.code == "already_reversed"
+    assert f"charge:{charge_id}" in again.text
+
+
+@pytest.mark.parametrize(("change_fen", "after_fen"), [(700, 100_000), (-700, 100_000)])
+def test_a_reversal_of_an_adjustment_writes_its_opposite(wallet, forecourt, by, change_fen, after_fen):
+    account_id = forecourt.customer(PLATE)
+    proposed = wallet.commands.propose_adjustment(account_id, "principal", change_fen, "counted", **by(1))
+    wallet.commands.decide_adjustment(proposed.adjustment_id, approve=True, **by(2, actor="li"))
+    [row] = _moved(wallet, "adjustment")
+    line = wallet.statement(account_id, limit=1)[0]
+    done = wallet.commands.reverse(line.id, "wrong", **by(3))
+    [back] = _moved(wallet, "reversal")
+    assert done == Reversed(done.transfer_ids, (line.id,), account_id, 700, None, after_fen)
+    assert back == {
+        **row,
+        "name": f"reversal:{row['name']}",
+        "kind": "reversal",
+        "from_account": row["to_account"],
+        "to_account": row["from_account"],
+        "wallet_version": row["wallet_version"] + 1,
+        "wallet_after_fen": after_fen,
+        "reverses_id": line.id,
+        "recorded_at": forecourt.at(3),
+    }
+    [(_, body)] = _told(wallet, "reversed")
+    assert (body["reversed_ids"], body["amount_fen"], body["refund_id"]) == ([line.id], 700, None)
+
+
+def test_a_reversal_takes_the_last_fen_that_is_free_and_not_one_that_is_held(wallet, forecourt, by):
+    account_id = forecourt.customer(PLATE, 40_000)
+    granted = [wallet.commands.give_bonus(account_id, 300, "spring", **by(1)).transfer_id for _ in range(2)]
+    wallet.commands.charge(account_id, "demo", 300, "wash", **by(2))
+    forecourt.arrive(PLATE)
+    assert wallet.balance(account_id).available_fen == 300
+    assert isinstance(wallet.commands.reverse(granted[0], "ended", **by(3)), Reversed)
+    refused = wallet.commands.reverse(granted[1], "ended", **by(4))
+    assert refused.code == "insufficient_balance"
+
+
+# Bonus, adjustment, void ------------------------------------------------------------------------------------
+
+
+def test_a_bonus_answers_tells_and_writes_the_same(wallet, forecourt, by):
+    account_id = forecourt.customer(PLATE, 1_000)
+    done = wallet.commands.give_bonus(account_id, 1, "spring", **by(7))
+    assert done == Granted(done.transfer_id, account_id, 1, 1_001)
+    [(_, body)] = _told(wallet, "bonus_granted")
+    assert body == {name: getattr(done, name) for name in body}
+    assert _moved(wallet, "bonus") == [
+        {
+            "name": f"bonus:{done.transfer_id}",
+            "kind": "bonus",
+            "from_account": "marketing",
+            "to_account": f"wallet:{account_id}:bonus",
+            "amount_fen": 1,
+            "account_id": account_id,
+            "wallet_version": 2,
+            "wallet_after_fen": 1_001,
+            "recorded_at": forecourt.at(7),
+        }
+    ]
+
+
+@pytest.mark.parametrize(("part", "other"), [("principal", "adjustment"), ("bonus", "marketing")])
+def test_an_adjustment_tells_who_proposed_what_and_what_came_of_it(wallet, forecourt, by, part, other):
+    account_id = forecourt.customer(PLATE, 1_000)
+    proposed = wallet.commands.propose_adjustment(account_id, part, 1, "counted", **by(7))
+    assert proposed == Proposed(proposed.adjustment_id, account_id, part, 1)
+    done = wallet.commands.decide_adjustment(proposed.adjustment_id, approve=True, **by(8, actor="li"))
+    assert done == Adjusted(proposed.adjustment_id, account_id, part, 1, 1_001)
+    second = wallet.commands.propose_adjustment(account_id, part, -1, "counted", **by(9))
+    declined = wallet.commands.decide_adjustment(second.adjustment_id, approve=False, **by(10, actor="li"))
+    assert declined == Declined(second.adjustment_id)
+    assert _told(wallet, "adjustment_proposed", "adjusted", "adjustment_declined") == [
+        ("adjustment_proposed", {**_members(proposed)}),
+        ("adjusted", {**_members(done)}),
+        ("adjustment_proposed", {**_members(second)}),
+        ("adjustment_declined", {"adjustment_id": second.adjustment_id}),
+    ]
+    [row] = _moved(wallet, "adjustment")
+    assert (row["from_account"], row["to_account"]) == (other, f"wallet:{account_id}:{part}")
+    assert (row["adjustment_id"], row["amount_fen"]) == (proposed.adjustment_id, 1)
+    kept = wallet.commands.adjustment(second.adjustment_id)
+    assert (kept.decision, kept.decided_by, kept.decided_at) == ("declined", "li", forecourt.at(10))
+    assert (kept.reason, kept.proposed_by, kept.proposed_at) == ("counted", "wang", forecourt.at(9))
+    refused = wallet.commands.decide_adjustment(second.adjustment_id, approve=True, **by(11, actor="zhao"))
+    assert refused == Rejected("already_decided", "It was declined by li.")
+
+
+def _members(answer):
+    return {name: getattr(answer, name) for name in answer.__slots__}
+
+
+def test_a_hold_that_is_released_by_hand_is_told_as_such(wallet, forecourt, by):
+    account_id = forecourt.customer(PLATE)
+    visit = forecourt.arrive(PLATE).visit
+    assert wallet.commands.void(visit.id, "asked", **by(8)) == Voided(visit.id, account_id, 40_000)
+    body = {"visit_id": visit.id, "account_id": account_id, "released_fen": 40_000}
+    assert _told(wallet, "voided") == [("voided", {**body, "end": "voided_by_operator"})]
+    ended = wallet.visit(visit.id)
+    assert (ended.state, ended.end, ended.settled_at) == ("voided", "voided_by_operator", forecourt.at(8))
+
+
+# Fees -------------------------------------------------------------------------------------------------------
+
+
+def test_a_settlement_of_fees_answers_tells_and_writes_the_same(wallet, forecourt, by):
+    account_id = forecourt.customer(PLATE)
+    agreed = [
+        wallet.fees.set_terms("demo", 100_000, "contract", fixed_fen=3, **by(1)),
+        wallet.fees.set_terms("demo", 200_000, "dearer", **by(50)),
+    ]
+    charges = [
+        wallet.commands.charge(account_id, "demo", amount_fen, "wash", **by(second)).charge_id
+        for amount_fen, second in ((1_000, 10), (2_000, 60))
+    ]
+    wallet.commands.refund(400, "dry", charge_id=charges[0], **by(70))
+    wallet.proving.seal(KEY, everything=True)
+    head = wallet.proving.head().number
+    how = by(100)
+    done = wallet.fees.settle(**how)
+    # 63 of what is left of the first, 400 of the second.
+    assert done == FeesSettled(head, 1, 2, 1, 2_600, 463)
+    assert _told(wallet, "fee_terms_set", "fees_settled") == [
+        ("fee_terms_set", {"terms_id": agreed[0].terms_id, "station": "demo"}),
+        ("fee_terms_set", {"terms_id": agreed[1].terms_id, "station": "demo"}),
+        ("fees_settled", {"station": "demo", "number": 1, "base_fen": 2_600, "fee_fen": 463}),
+    ]
+    (kept,) = wallet.fees.settlements("demo")
+    assert (kept.number, kept.after_block, kept.to_block) == (1, None, head)
+    assert (kept.debits, kept.refunds, kept.debited_fen, kept.refunded_fen) == (2, 1, 3_000, 400)
+    assert (kept.latest_at, kept.recorded_at) == (forecourt.at(60), forecourt.at(100))
+    assert (kept.command_key, kept.actor, kept.station) == (how["key"], "wang", "demo")
+    lines = {line.terms_id: line for line in kept.lines}
+    counted = {
+        terms: (line.debits, line.refunds, line.debited_fen, line.refunded_fen, line.fee_fen)
+        for terms, line in lines.items()
+    }
+    assert counted == {agreed[0].terms_id: (1, 1, 1_000, 400, 63), agreed[1].terms_id: (1, 0, 2_000, 0, 400)}
+    assert _moved(wallet, "fee") == [
+        {
+            "name": "fee:demo/1",
+            "kind": "fee",
+            "from_account": "revenue:demo",
+            "to_account": "fee:demo",
+            "amount_fen": 463,
+            "station": "demo",
+            "recorded_at": forecourt.at(100),
+        }
+    ]
+    assert [(one.rate_ppm, one.reason, one.actor) for one in wallet.fees.terms("demo")] == [
+        (200_000, "dearer", "wang"),
+        (100_000, "contract", "wang"),
+    ]
+    # A settlement of nothing but what comes back goes the other way; the next one begins where it ended.
+    wallet.commands.refund(1_000, "dry", charge_id=charges[1], **by(200))
+    wallet.proving.seal(KEY, everything=True)
+    assert wallet.fees.settle(**by(300)).fee_fen == -200
+    second = wallet.fees.settlements("demo")[0]
+    assert (second.number, second.after_block, second.latest_at) == (2, head, forecourt.at(60))
+    row = _moved(wallet, "fee")[1]
+    assert (row["from_account"], row["to_account"], row["amount_fen"]) == ("fee:demo", "revenue:demo", 200)
+
+
+# What makes no sense ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("amount_fen", SENSELESS_FEN)
+def test_an_amount_that_makes_no_sense_is_refused_by_every_command(wallet, forecourt, by, paid, amount_fen):
+    account_id, visit_id = paid
+    commands = wallet.commands
+    for ask in (
+        lambda: commands.refund(amount_fen, "r", visit_id=visit_id, **by()),
+        lambda: commands.give_bonus(account_id, amount_fen, "c", **by()),
+        lambda: commands.charge(account_id, "demo", amount_fen, "wash", **by()),
+    ):
+        with pytest.raises(InvalidAmount) as caught:
+            ask()
+        assert caught.value.what == "amount_fen"
+    if amount_fen != -1:
+        with pytest.raises(InvalidAmount) as caught:
+            commands.propose_adjustment(account_id, "bonus", amount_fen, "r", **by())
+        assert caught.value.what == "change_fen"
+
+
+@pytest.mark.parametrize("words", ["", "  ", "x" * 201, "a\nb"])
+def test_words_that_make_no_sense_are_refused_by_name(wallet, forecourt, by, paid, words):
+    account_id, visit_id = paid
+    (line, *_) = [line for line in wallet.statement(account_id) if line.kind == "capture"]
+    asked = wallet.commands.propose_adjustment(account_id, "bonus", 1, "counted", **by()).adjustment_id
+    commands, fees = wallet.commands, wallet.fees
+    for what, ask in (
+        ("reason", lambda: commands.refund(1, words, visit_id=visit_id, **by())),
+        ("reason", lambda: commands.reverse(line.id, words, **by())),
+        ("reason", lambda: commands.void(visit_id, words, **by())),
+        ("reason", lambda: commands.propose_adjustment(account_id, "bonus", 1, words, **by())),
+        ("proposed_by", lambda: commands.propose_adjustment(account_id, "bonus", 1, "r", **by(actor=words))),
+        ("decided_by", lambda: commands.decide_adjustment(asked, approve=True, **by(actor=words))),
+        ("campaign", lambda: commands.give_bonus(account_id, 1, words, **by())),
+        ("reason", lambda: fees.set_terms("demo", 1, words, **by())),
+        ("actor", lambda: fees.set_terms("demo", 1, "r", **by(actor=words))),
+        ("station", lambda: fees.set_terms(words, 1, "r", **by())),
+        ("actor", lambda: fees.settle(**by(actor=words))),
+        ("station", lambda: fees.settle(station=words, **by())),
+        ("key", lambda: commands.void(visit_id, "r", **{**by(), "key": words * 2})),
+    ):
+        with pytest.raises(InvalidFact) as caught:
+            ask()
+        assert caught.value.what == what
+
+
+def test_words_as_long_as_may_be_are_taken(wallet, forecourt, by, paid):
+    account_id, visit_id = paid
+    commands, longest = wallet.commands, "x" * 200
+    assert isinstance(commands.refund(1, longest, visit_id=visit_id, **by()), Refunded)
+    assert isinstance(commands.give_bonus(account_id, 1, longest, **by()), Granted)
+    proposed = commands.propose_adjustment(account_id, "bonus", 1, longest, **by(actor="x" * 100))
+    assert isinstance(proposed, Proposed)
+    done = commands.decide_adjustment(proposed.adjustment_id, approve=True, **by(actor="y" * 100))
+    assert isinstance(done, Adjusted)
+    line = next(line for line in wallet.statement(account_id) if line.kind == "capture")
+    assert isinstance(commands.reverse(line.id, longest, **by()), Reversed)
+    wallet.fees.set_terms("x" * 64, 1_000_000, longest, **by(actor="x" * 100))
+    assert wallet.fees.settle(station="x" * 64, **{**by(actor="x" * 100), "key": "k" * 255}).settlements == 0
+
+
+def test_a_refund_is_of_a_visit_or_a_charge_and_never_of_both(wallet, forecourt, by, paid):
+    account_id, visit_id = paid
+    charge_id = wallet.commands.charge(account_id, "demo", 3_000, "wash", **by()).charge_id
+    with pytest.raises(InvalidFact) as caught:
+        wallet.commands.refund(1, "r", visit_id=visit_id, charge_id=charge_id, **by())
+    assert caught.value.what == "visit_id"
+
+
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        ({"rate_ppm": -1}, "rate_ppm"),
+        ({"rate_ppm": 1_000_001}, "rate_ppm"),
+        ({"rate_ppm": True}, "rate_ppm"),
+        ({"rate_ppm": 1, "fixed_fen": -1}, "fixed_fen"),
+        ({"rate_ppm": 1, "station": "a/b"}, "station"),
+    ],
+)
+def test_terms_out_of_range_are_refused_by_name(wallet, by, how, what):
+    with pytest.raises((InvalidFact, InvalidAmount)) as caught:
+        wallet.fees.set_terms(**{"station": "demo", "reason": "r", **how, **by()})
+    assert caught.value.what == what
