@@ -148,8 +148,16 @@ PLANTED = (
     Planted(
         "an answer goes to the call behind it",
         "wallet/store/singles.py",
-        "yield self.sent.popleft(), said",
-        "yield self.sent.pop(), said",
+        "yield from self._committed(self._sent.popleft(), said)",
+        "yield from self._committed(self._sent.pop(), said)",
+        _wallet("singles"),
+        "postgresql",
+    ),
+    Planted(
+        "a charge is answered before it is on disk",
+        "wallet/store/singles.py",
+        "elif said is None or self._is_lone:",
+        "elif True:",
         _wallet("singles"),
         "postgresql",
     ),

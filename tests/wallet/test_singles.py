@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 import time
@@ -21,11 +22,14 @@ from wallet.once import Command
 from wallet.rules import Rules
 from wallet.service import Wallet, new_uuid7
 from wallet.store.batching_charges import ChargeTogether
+from wallet.store.charging import ONE, values_of
 from wallet.store.database import Store, make_engine
-from wallet.store.singles import CONNECTIONS, ROOM
+from wallet.store.singles import CONNECTIONS, ROOM, Job, Wire
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 PATIENCE_S = 60
+# More than have room on all connections.
+COUNT = ROOM + 9
 ENDED = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE query LIKE '%platepay_charge(%' AND pid <> pg_backend_pid()"
@@ -146,15 +150,15 @@ def test_charges_on_connections_that_are_ended_are_answered_once(forecourt, wall
     account_id = forecourt.customer("粤B12345", 10_000)
     with locked(wallet, account_id):
         answers = [
-            service.store.submit_alone(charge(account_id, 10, f"c{number}")) for number in range(ROOM + 9)
+            service.store.submit_alone(charge(account_id, 10, f"c{number}")) for number in range(COUNT)
         ]
         pids = waiting_backends(wallet, CONNECTIONS)
         rows(wallet, f"SELECT pg_terminate_backend(pid) FROM unnest(ARRAY{pids}) AS pid")
     said = results(answers)
     assert all(isinstance(answer, Charged) for answer in said)
-    assert forecourt.total_fen(account_id) == 10_000 - 10 * (ROOM + 9)
+    assert forecourt.total_fen(account_id) == 10_000 - 10 * COUNT
     again = results(
-        [service.store.submit_alone(charge(account_id, 10, f"c{number}")) for number in range(ROOM + 9)]
+        [service.store.submit_alone(charge(account_id, 10, f"c{number}")) for number in range(COUNT)]
     )
     assert again == said
     assert wallet.audit().ok
@@ -167,17 +171,43 @@ def test_a_charge_whose_answer_was_lost_on_the_way_gets_the_same_answer(
     account_id = forecourt.customer("粤B12345", 10_000)
     service.store.submit_alone(charge(account_id, 10, "before")).result(PATIENCE_S)
     with locked(wallet, account_id):
-        answers = [service.store.submit_alone(charge(account_id, 10, f"c{number}")) for number in range(5)]
-        pids = waiting_backends(wallet, 5)
+        answers = [
+            service.store.submit_alone(charge(account_id, 10, f"c{number}")) for number in range(COUNT)
+        ]
+        pids = waiting_backends(wallet, CONNECTIONS)
         for connection in connected:
             if not connection.closed and connection.info.backend_pid in pids:
                 with socket.socket(fileno=os.dup(connection.pgconn.socket)) as ours:
                     ours.shutdown(socket.SHUT_RDWR)
     said = results(answers)
-    assert sorted(answer.balance_fen for answer in said) == [9_940, 9_950, 9_960, 9_970, 9_980]
-    assert forecourt.total_fen(account_id) == 9_940
-    assert transactions(wallet, f"account_id = '{account_id}'") == (6, 6)
+    left_fen = 9_990 - 10 * COUNT
+    assert sorted(answer.balance_fen for answer in said) == list(range(left_fen, 9_990, 10))
+    assert forecourt.total_fen(account_id) == left_fen
+    assert transactions(wallet, f"account_id = '{account_id}'") == (COUNT + 1, COUNT + 1)
     assert wallet.audit().ok
+
+
+def test_what_is_sent_together_is_answered_when_the_last_of_it_is_on_disk(forecourt, wallet, service):
+    """The first charge is committed and everybody sees it, but the log up to it need not be on disk yet."""
+    free, busy = forecourt.customer("粤B12345", 1_000), forecourt.customer("粤B12346", 1_000)
+    sent = [charge(free, 10, "free"), charge(busy, 10, "busy"), charge(free, 5_000, "too-much")]
+    wire = Wire(service.engine, ONE)
+    try:
+        with locked(wallet, busy):
+            wire.send([Job(one, values_of(one.command), service.store.submit) for one in sent])
+            waiting_backends(wallet, 1)
+            assert forecourt.total_fen(free) == 990
+            assert select.select([wire.file], [], [], PATIENCE_S)[0]
+            assert list(wire.answers()) == []
+        said = []
+        while wire.is_busy:
+            assert select.select([wire.file], [], [], PATIENCE_S)[0]
+            said += list(wire.answers())
+    finally:
+        wire.close()
+    found = [(job.use_case.command.key, None if total is None else int(total)) for job, total in said]
+    # Too little money leaves nothing on disk to wait for.
+    assert found == [("too-much", None), ("free", 990), ("busy", 990)]
 
 
 def test_connections_that_were_lost_while_idle_are_opened_anew(forecourt, wallet, service):
@@ -221,12 +251,12 @@ def test_a_charge_that_was_cancelled_before_it_was_sent_is_never_taken(forecourt
 
 def test_closing_answers_what_is_on_its_way_and_takes_no_more(forecourt, wallet, service):
     account_id = forecourt.customer("粤B12345", 10_000)
-    answers = [service.store.submit_alone(charge(account_id, 10, f"c{number}")) for number in range(ROOM + 9)]
+    answers = [service.store.submit_alone(charge(account_id, 10, f"c{number}")) for number in range(COUNT)]
     service.close()
     assert all(isinstance(answer, Charged) for answer in [answer.result(0) for answer in answers])
     with pytest.raises(LaneClosed):
         service.store.submit_alone(charge(account_id, 10, "late"))
-    assert forecourt.total_fen(account_id) == 10_000 - 10 * (ROOM + 9)
+    assert forecourt.total_fen(account_id) == 10_000 - 10 * COUNT
 
 
 def test_where_no_connection_can_be_had_the_caller_is_told(forecourt, wallet, service):

@@ -1,8 +1,12 @@
 """Calls of PostgreSQL that are a transaction of their own each, many of them at one time, by one thread.
 
-Each connection is in libpq's pipeline mode, with a sync behind every call: the server commits each by itself
-and answers it once it is on disk, whatever becomes of the one before or behind it. One thread sends and
-receives for all connections: a thread for each costs as much in switching between them as the calls.
+Each connection is in libpq's pipeline mode, with a sync behind every call: the server commits each by itself,
+whatever becomes of the one before or behind it. One thread sends and receives for all connections: a thread
+for each costs as much in switching between them as the calls.
+
+What is sent together waits for the disk together. All but a lone call are committed with synchronous_commit
+off; behind them goes a transaction that is committed as the server has it set. The log is written in order:
+once that one is on disk, so are those before it, and only then is any of them answered.
 """
 
 from __future__ import annotations
@@ -23,16 +27,16 @@ from sqlalchemy import Engine
 from wallet.batching import IDLE_S, Done, Failed, LaneClosed, Together, settle
 from wallet.store.lines import borrow, prepare
 
-# So many connections: their commits share a flush of the disk. Where all are busy, so many calls on each: the
-# second is there when the first is on disk.
-CONNECTIONS = 16
-DEPTH = 2
-ROOM = CONNECTIONS * DEPTH
-_NAME = b"single"
+# So many connections, each with so many calls on their way.
+CONNECTIONS = 4
+TOGETHER = 8
+ROOM = CONNECTIONS * TOGETHER
+# Prepared statements: a call that waits for the disk itself, one of several, what waits for them.
+_LONE, _ONE_OF_MANY, _FLUSH = b"lone", b"one_of_many", b"flush"
 
 
 @dataclass(slots=True)
-class _Job:
+class Job:
     """A use case on its way. otherwise: who does it where the call leaves it undone."""
 
     use_case: Together
@@ -51,14 +55,14 @@ class Singles:
         self._engine = engine
         self._query = query
         self._changed = threading.Lock()
-        self._queue: deque[_Job] = deque()
+        self._queue: deque[Job] = deque()
         self._under_way = 0
         self._thread: threading.Thread | None = None
         self._is_asleep = False
         self._is_closed = False
         # Of the thread alone.
-        self._wires: list[_Wire] = []
-        self._idle: list[_Wire] = []
+        self._wires: list[Wire] = []
+        self._idle: list[Wire] = []
         self._selector = selectors.DefaultSelector()
         self._bell, self._ear = socket.socketpair()
         self._ear.setblocking(False)
@@ -77,7 +81,7 @@ class Singles:
         values: the parameters of its call. otherwise: does it where the call leaves it undone, and where the
         connection was lost, so that nobody knows: it must look first. Raises LaneClosed.
         """
-        job = _Job(use_case, values, otherwise)
+        job = Job(use_case, values, otherwise)
         with self._changed:
             if self._is_closed:
                 raise LaneClosed("the wallet's connections are closed")
@@ -134,6 +138,7 @@ class Singles:
     def _place(self) -> bool:
         """Sends what is queued; whether it stopped because there was no room."""
         while self._queue:
+            share = self._share()
             try:
                 wire = self._free_wire()
             except Exception:  # noqa: BLE001  whatever it is, the other way meets it too, and tells the caller
@@ -141,51 +146,55 @@ class Singles:
                 continue
             if wire is None:
                 return True
-            job = self._queue.popleft()
-            if not job.answer.set_running_or_notify_cancel():
-                self._count_off()
-                self._rest(wire)
-                continue
+            taken = [self._queue.popleft() for _ in range(share)]
+            jobs = [job for job in taken if job.answer.set_running_or_notify_cancel()]
+            self._count_off(len(taken) - len(jobs))
             try:
-                wire.send(job)
+                wire.send(jobs)
             except psycopg.Error:
                 self._lose(wire)
                 continue
+            self._rest(wire)
             self._listen(wire)
         return False
 
-    def _free_wire(self) -> _Wire | None:
-        """The one that was idle last, else a new one, else the one with the most room behind what it does."""
+    def _share(self) -> int:
+        """How many of those that wait the next connection takes: no more than its part of them."""
+        free = len(self._idle) + CONNECTIONS - len(self._wires)
+        each, rest = divmod(len(self._queue), max(1, free))
+        return min(each + (rest > 0), TOGETHER)
+
+    def _free_wire(self) -> Wire | None:
+        """The one that was idle last, else a new one."""
         if self._idle:
             # What its server needs is still in the processor's cache.
             return self._idle.pop()
-        if len(self._wires) < CONNECTIONS:
-            wire = _Wire(self._engine, self._query)
-            self._wires.append(wire)
-            self._selector.register(wire.file, selectors.EVENT_READ, wire)
-            return wire
-        wire = min(self._wires, key=_Wire.load)
-        return wire if wire.load() < DEPTH else None
+        if len(self._wires) == CONNECTIONS:
+            return None
+        wire = Wire(self._engine, self._query)
+        self._wires.append(wire)
+        self._selector.register(wire.file, selectors.EVENT_READ, wire)
+        return wire
 
-    def _rest(self, wire: _Wire) -> None:
+    def _rest(self, wire: Wire) -> None:
         """Idle, where it has nothing to do."""
-        if not wire.sent and wire not in self._idle:
+        if not wire.is_busy and wire not in self._idle:
             self._idle.append(wire)
 
-    def _listen(self, wire: _Wire) -> None:
+    def _listen(self, wire: Wire) -> None:
         """Hears of the connection when there is an answer and, while something is unsent, when it can be."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if wire.is_unsent else 0)
         if events != wire.events:
             self._selector.modify(wire.file, events, wire)
             wire.events = events
 
-    def _receive(self, wire: _Wire) -> None:
+    def _receive(self, wire: Wire) -> None:
         try:
             for job, said in wire.answers():
                 if said is None:
                     self._leave([job])
                 else:
-                    self._count_off()
+                    self._count_off(1)
                     settle(job.answer, job.use_case.answered(said))
         except psycopg.Error:
             self._lose(wire)
@@ -193,18 +202,18 @@ class Singles:
         self._rest(wire)
         self._listen(wire)
 
-    def _lose(self, wire: _Wire) -> None:
+    def _lose(self, wire: Wire) -> None:
         """The connection is gone. What became of the calls that were on it nobody knows."""
         self._selector.unregister(wire.file)
         self._wires.remove(wire)
         self._idle = [other for other in self._idle if other is not wire]
         wire.close()
-        self._leave(wire.sent)
+        self._leave(wire.unanswered())
 
-    def _leave(self, jobs: Iterable[_Job]) -> None:
+    def _leave(self, jobs: Iterable[Job]) -> None:
         """Hands these on to the other way."""
         for job in jobs:
-            self._count_off()
+            self._count_off(1)
             if not job.answer.running() and not job.answer.set_running_or_notify_cancel():
                 continue
             try:
@@ -212,9 +221,9 @@ class Singles:
             except Exception as error:  # noqa: BLE001  belongs to the caller
                 job.answer.set_exception(error)
 
-    def _count_off(self) -> None:
+    def _count_off(self, count: int) -> None:
         with self._changed:
-            self._under_way -= 1
+            self._under_way -= count
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,17 +237,28 @@ class _Copy:
         settle(self.to, Done(done.result()) if error is None else Failed(error))
 
 
-class _Wire:
-    """One connection in pipeline mode: it answers in the order it was asked.
+def flush_query(waits: bytes) -> bytes:
+    """What is on disk only when everything committed before it is. waits: sets how its own commit waits."""
+    # A line of nothing in the log: a transaction that changed nothing would not wait for the disk.
+    return b"SELECT " + waits + b", pg_logical_emit_message(true, 'platepay', '')"
 
-    sent: what has no answer yet. is_unsent: a part of it is still here.
+
+class Wire:
+    """One connection in pipeline mode, answering in the order it was asked.
+
+    is_unsent: a part of what was sent is still here.
     """
 
     def __init__(self, engine: Engine, query: bytes) -> None:
         self._connection = borrow(engine)
         self._pgconn = self._connection.pgconn
         try:
-            prepare(self._pgconn, _NAME, query)
+            (level,) = self._connection.execute("SHOW synchronous_commit").fetchone()
+            waits = b"set_config('synchronous_commit', '" + level.encode() + b"', true)"
+            prepare(self._pgconn, _LONE, query + b", " + waits)
+            prepare(self._pgconn, _ONE_OF_MANY, query)
+            prepare(self._pgconn, _FLUSH, flush_query(waits))
+            self._connection.execute("SET synchronous_commit = off")
             self._pgconn.nonblocking = 1
             self._pgconn.enter_pipeline_mode()
             # Kept: a connection that is lost has none any more.
@@ -246,24 +266,40 @@ class _Wire:
         except BaseException:
             self.close()
             raise
-        self.sent: deque[_Job] = deque()
         self.is_unsent = False
         self.events = selectors.EVENT_READ
+        # None: what waits for the disk.
+        self._sent: deque[Job | None] = deque()
+        self._is_lone = False
+        self._held: list[tuple[Job, bytes]] = []
         self._said: bytes | None = None
 
-    def load(self) -> int:
-        """How many calls are on their way."""
-        return len(self.sent)
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls are on their way."""
+        return bool(self._sent)
 
-    def send(self, job: _Job) -> None:
-        """Sends a call and the end of its transaction. Raises psycopg.Error where the connection is lost."""
-        self.sent.append(job)
-        self._pgconn.send_query_prepared(_NAME, job.values)
-        self._pgconn.pipeline_sync()
+    def unanswered(self) -> list[Job]:
+        """What was sent and has no answer."""
+        return [*(job for job, _ in self._held), *(job for job in self._sent if job is not None)]
+
+    def send(self, jobs: Sequence[Job]) -> None:
+        """Sends calls, each with the end of its transaction. Raises psycopg.Error where it is lost."""
+        self._is_lone = len(jobs) == 1
+        self._sent.extend(jobs)
+        for job in jobs:
+            self._ask(_LONE if self._is_lone else _ONE_OF_MANY, job.values)
+        if len(jobs) > 1:
+            self._sent.append(None)
+            self._ask(_FLUSH, ())
         self.is_unsent = bool(self._pgconn.flush())
 
-    def answers(self) -> Iterator[tuple[_Job, bytes | None]]:
-        """What has come in: for each call the first value of its answer, None where all of it was undone.
+    def _ask(self, name: bytes, values: Sequence[bytes]) -> None:
+        self._pgconn.send_query_prepared(name, values)
+        self._pgconn.pipeline_sync()
+
+    def answers(self) -> Iterator[tuple[Job, bytes | None]]:
+        """What is on disk: the first value of each call's answer. None: undone, or nobody knows.
 
         Raises psycopg.Error where the connection is lost.
         """
@@ -271,18 +307,27 @@ class _Wire:
         if self.is_unsent:
             self.is_unsent = bool(pgconn.flush())
         pgconn.consume_input()
-        while self.sent and not pgconn.is_busy():
+        while self._sent and not pgconn.is_busy():
             result = pgconn.get_result()
             if result is None:
                 # Between the answer and the sync behind it; for ever, where the connection is gone.
                 if pgconn.status != pq.ConnStatus.OK:
                     raise psycopg.OperationalError("the connection is lost")
-                continue
-            if result.status == pq.ExecStatus.PIPELINE_SYNC:
-                said, self._said = self._said, None
-                yield self.sent.popleft(), said
             elif result.status == pq.ExecStatus.TUPLES_OK:
                 self._said = result.get_value(0, 0)
+            elif result.status == pq.ExecStatus.PIPELINE_SYNC:
+                said, self._said = self._said, None
+                yield from self._committed(self._sent.popleft(), said)
+
+    def _committed(self, job: Job | None, said: bytes | None) -> Iterator[tuple[Job, bytes | None]]:
+        """What can be answered once this transaction has ended."""
+        if job is None:
+            held, self._held = self._held, []
+            yield from ((one, None if said is None else its) for one, its in held)
+        elif said is None or self._is_lone:
+            yield job, said
+        else:
+            self._held.append((job, said))
 
     def close(self) -> None:
         """Ends the connection."""
