@@ -19,8 +19,8 @@ UseCase = Callable[[Connection], Any]
 _MOST_SQLITE = 128
 _MOST_POSTGRESQL = 256
 _LANES = 2
-# While fewer are under way, none waits for another. From here on a batch costs each less than its own commit.
-_FEW = 4
+# While fewer are under way, each has a transaction of its own: as many as their connections have room for.
+_FEW = 32
 _MOST_NOTED = 4096
 
 
