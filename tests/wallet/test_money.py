@@ -19,6 +19,7 @@ from wallet.money import (
     parse_litres,
     parse_yuan,
     price_of,
+    share_down,
     share_up,
 )
 
@@ -37,8 +38,10 @@ def test_yuan_become_fen(text, amount_fen):
     "text", ["", "1.", ".5", "1.234", "1e3", "１２", "1,000", " 1", "1 ", "NaN", "--1", "1\n"]
 )
 def test_what_is_not_yuan_is_refused(text):
-    with pytest.raises(InvalidAmount):
+    with pytest.raises(InvalidAmount) as caught:
         parse_yuan(text)
+    assert (caught.value.what, caught.value.given) == ("yuan", repr(text))
+    assert "at most two decimals" in caught.value.rule
 
 
 @given(st.integers(min_value=-(10**11), max_value=10**11))
@@ -51,10 +54,27 @@ def test_litres_there_and_back_is_the_same(volume_ml):
     assert parse_litres(format_litres(volume_ml)) == volume_ml
 
 
-@pytest.mark.parametrize("text", ["-1", "1.2345", "", "31,25", "1e2", "+3", "inf"])
+@pytest.mark.parametrize(
+    ("text", "volume_ml"),
+    [
+        ("31", 31_000),
+        ("31.2", 31_200),
+        ("31.02", 31_020),
+        ("31.002", 31_002),
+        ("0", 0),
+        ("999999.999", 999_999_999),
+    ],
+)
+def test_litres_may_have_fewer_decimals_than_three_or_none(text, volume_ml):
+    assert parse_litres(text) == volume_ml
+
+
+@pytest.mark.parametrize("text", ["-1", "1.2345", "", "31,25", "1e2", "+3", "inf", "1000000", "1.", ".5"])
 def test_what_is_not_litres_is_refused(text):
-    with pytest.raises(InvalidAmount):
+    with pytest.raises(InvalidAmount) as caught:
         parse_litres(text)
+    assert (caught.value.what, caught.value.given) == ("litres", repr(text))
+    assert "at most three decimals" in caught.value.rule
 
 
 @pytest.mark.parametrize(
@@ -76,6 +96,34 @@ def test_an_expected_loss_is_never_rounded_down():
 def test_only_whole_fen_in_range_are_money(amount):
     with pytest.raises(InvalidAmount):
         fen(amount)
+
+
+@pytest.mark.parametrize(("amount_fen", "least"), [(LARGEST_FEN, 0), (0, 0), (1, 1), (-5, -5)])
+def test_both_ends_of_the_range_are_money(amount_fen, least):
+    assert fen(amount_fen, least=least) == amount_fen
+
+
+@pytest.mark.parametrize(
+    ("amount", "least", "given", "rule"),
+    [
+        (0, 1, "0", "must be from 1 to 1000000000000 fen"),
+        (LARGEST_FEN + 1, 0, "1000000000001", "must be from 0 to 1000000000000 fen"),
+        ("5", 0, "'5'", "must be a whole number of fen"),
+    ],
+)
+def test_what_is_no_money_is_refused_by_name(amount, least, given, rule):
+    with pytest.raises(InvalidAmount) as caught:
+        fen(amount, least=least, what="fee_fen")
+    assert (caught.value.what, caught.value.given, caught.value.rule) == ("fee_fen", given, rule)
+    with pytest.raises(InvalidAmount, match=r"^amount_fen must be"):
+        fen(amount, least=least)
+
+
+def test_a_share_is_rounded_down():
+    assert share_down(999, 1, 2) == 499
+    assert share_down(7, 7, 7) == 7
+    assert share_down(10**12, 10**12, 10**12) == 10**12
+    assert share_down(5, 0, 7) == 0
 
 
 def _floats(tree: ast.AST) -> list[str]:
