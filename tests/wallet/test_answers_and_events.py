@@ -152,17 +152,63 @@ def test_a_sale_above_the_hold_that_the_wallet_covers_says_that_the_hold_was_rai
     assert wallet.reviews() == []
 
 
-def test_a_sale_after_the_hold_expired_takes_what_it_had_guaranteed_and_no_more(wallet, forecourt):
-    account_id = forecourt.customer(PLATE, 100_000)
+def _expired(wallet, forecourt, money_fen, spent_fen, by):
+    """The account of a visit whose hold of 400 yuan has expired; so much was spent since."""
+    account_id = forecourt.customer(PLATE, money_fen)
     forecourt.arrive(PLATE, sighting_id="seen")
     wallet.depart("seen", forecourt.at(100), forecourt.at(100))
-    wallet.sweep(forecourt.at(500))
-    done = wallet.record_sale(forecourt.sale(50_000, ended=99), forecourt.at(501))
-    codes = [reason.code for reason in done.reasons]
-    assert (done.captured_fen, codes) == (40_000, ["hold_expired", "amount_above_hold"])
-    assert forecourt.total_fen(account_id) == 60_000
+    assert [visit.end for visit in wallet.sweep(forecourt.at(500))] == ["left_without_sale"]
+    if spent_fen:
+        wallet.commands.charge(account_id, "demo", spent_fen, "wash", **by(501))
+    return account_id
+
+
+@pytest.mark.parametrize(
+    ("spent_fen", "sold_fen", "taken_fen", "codes"),
+    [
+        (0, 20_000, 20_000, ["hold_expired"]),
+        (0, 40_001, 40_000, ["hold_expired", "amount_above_hold"]),
+        (90_000, 20_000, 10_000, ["hold_expired", "amount_above_hold"]),
+        (99_999, 2, 1, ["hold_expired", "amount_above_hold"]),
+    ],
+)
+def test_an_expired_hold_takes_the_least_of_sale_guarantee_and_wallet(
+    wallet, forecourt, by, spent_fen, sold_fen, taken_fen, codes
+):
+    account_id = _expired(wallet, forecourt, 100_000, spent_fen, by)
+    done = wallet.record_sale(forecourt.sale(sold_fen, ended=99), forecourt.at(502))
+    assert (done.captured_fen, [reason.code for reason in done.reasons]) == (taken_fen, codes)
+    assert forecourt.total_fen(account_id) == 100_000 - spent_fen - taken_fen
+    assert [item.amount_fen for item in wallet.reviews()] == (
+        [sold_fen - taken_fen] if len(codes) > 1 else []
+    )
+
+
+def test_a_sale_after_the_money_is_gone_goes_to_a_person_whole(wallet, forecourt, by):
+    account_id = _expired(wallet, forecourt, 100_000, 100_000, by)
+    sale = forecourt.sale(2_000, ended=99, sale_id="late")
+    done = wallet.record_sale(sale, forecourt.at(502))
+    assert (done.state, done.visit_id, done.captured_fen) == ("review", None, 0)
+    assert [reason.code for reason in done.reasons] == ["hold_expired"]
     (item,) = wallet.reviews()
-    assert item.amount_fen == 10_000
+    assert (item.kind, item.amount_fen, item.account_id) == ("amount_above_hold", 2_000, account_id)
+    assert item.visit_id == wallet.visits()[0].id
+
+
+def test_a_sale_of_one_fen_is_a_sale(wallet, forecourt):
+    account_id = forecourt.customer(PLATE)
+    forecourt.arrive(PLATE)
+    assert forecourt.sell(1).captured_fen == 1
+    assert wallet.balance(account_id).available_fen == 99_999
+
+
+@pytest.mark.parametrize(("sold_fen", "codes"), [(40_000, []), (40_001, ["hold_raised"])])
+def test_a_sale_of_exactly_the_hold_is_not_above_it(wallet, forecourt, sold_fen, codes):
+    forecourt.customer(PLATE)
+    forecourt.arrive(PLATE)
+    done = forecourt.sell(sold_fen)
+    assert (done.captured_fen, [reason.code for reason in done.reasons]) == (sold_fen, codes)
+    assert wallet.reviews() == []
 
 
 def test_a_part_outside_the_limits_is_told_with_its_amount_and_reasons(wallet, forecourt, by):
