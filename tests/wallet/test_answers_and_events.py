@@ -195,6 +195,23 @@ def test_a_sale_after_the_money_is_gone_goes_to_a_person_whole(wallet, forecourt
     assert item.visit_id == wallet.visits()[0].id
 
 
+def test_a_sale_of_nothing_after_the_hold_expired_takes_nothing(wallet, forecourt, by):
+    account_id = _expired(wallet, forecourt, 100_000, 0, by)
+    done = wallet.record_sale(forecourt.sale(0, ended=99, sale_id="none"), forecourt.at(502))
+    assert (done.state, done.visit_id, done.captured_fen) == ("void", None, 0)
+    assert [reason.code for reason in done.reasons] == ["zero_sale"]
+    assert wallet.sale("demo", "none")[1].captured_fen == 0
+    assert forecourt.total_fen(account_id) == 100_000
+
+
+@pytest.mark.parametrize(("sold_fen", "hold_fen"), [(39_999, 40_000), (40_000, 40_000), (40_001, 40_001)])
+def test_a_hold_is_raised_by_what_its_sale_lacks_and_never_more(wallet, forecourt, sold_fen, hold_fen):
+    forecourt.customer(PLATE)
+    visit = forecourt.arrive(PLATE).visit
+    assert forecourt.sell(sold_fen).captured_fen == sold_fen
+    assert wallet.visit(visit.id).hold_fen == hold_fen
+
+
 def test_a_sale_of_one_fen_is_a_sale(wallet, forecourt):
     account_id = forecourt.customer(PLATE)
     forecourt.arrive(PLATE)
