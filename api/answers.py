@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from api.schemas.devices import Match, Reason, SaleAnswer, SightingAnswer
+from api.schemas.devices import Reason, SaleAnswer, SightingAnswer
 from api.schemas.log import CameraView, MatchView, ReviewView, SightingView, VisitAnswer
 from api.schemas.operators import (
     AccountAnswer,
@@ -26,29 +26,43 @@ def reasons(given: Iterable[facts.Reason]) -> list[Reason]:
 
 def sighting_answer(arrival: facts.Arrival) -> SightingAnswer:
     """What a camera is told."""
+    return SightingAnswer.model_validate(sighting_fields(arrival))
+
+
+def sighting_fields(arrival: facts.Arrival) -> dict[str, object]:
+    """The same as plain fields, in the order they are sent."""
     match = arrival.match
-    return SightingAnswer(
-        sighting_id=match.sighting_id,
-        match=Match(
-            outcome=match.outcome,
-            account_id=match.account_id,
-            plate=match.plate,
-            wrong_ppm=match.wrong_ppm,
-            reasons=reasons(match.reasons),
-        ),
-        visit_id=arrival.visit.id if arrival.visit else None,
-    )
+    return {
+        "sighting_id": match.sighting_id,
+        "match": {
+            "outcome": match.outcome,
+            "account_id": match.account_id,
+            "plate": match.plate,
+            "wrong_ppm": match.wrong_ppm,
+            "reasons": _reason_fields(match.reasons),
+        },
+        "visit_id": arrival.visit.id if arrival.visit else None,
+    }
 
 
 def sale_answer(result: facts.SaleResult) -> SaleAnswer:
     """What a pump is told."""
-    return SaleAnswer(
-        sale_id=result.sale_id,
-        state=result.state,
-        visit_id=result.visit_id,
-        captured_fen=result.captured_fen,
-        reasons=reasons(result.reasons),
-    )
+    return SaleAnswer.model_validate(sale_fields(result))
+
+
+def sale_fields(result: facts.SaleResult) -> dict[str, object]:
+    """The same as plain fields, in the order they are sent."""
+    return {
+        "sale_id": result.sale_id,
+        "state": result.state,
+        "visit_id": result.visit_id,
+        "captured_fen": result.captured_fen,
+        "reasons": _reason_fields(result.reasons),
+    }
+
+
+def _reason_fields(given: Iterable[facts.Reason]) -> list[dict[str, str]]:
+    return [{"code": reason.code, "text": reason.text} for reason in given]
 
 
 def account_answer(account: facts.Account) -> AccountAnswer:

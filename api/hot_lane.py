@@ -1,4 +1,4 @@
-"""Sightings and sales, the two addresses that are asked most, without what a general address needs.
+"""Sightings, departures and sales, the addresses that are asked most, without what a general address needs.
 
 A request goes this way only where everything about it is usual: a known device, a signature that fits, a
 message as most are. It is answered here only once it is done: nonce and work are one transaction, committed
@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import answers
-from api.auth import WINDOW_S
+from api.auth import WINDOW_S, Speaker
 from api.body_limit import LARGEST_JSON_BYTES
-from api.hot_messages import sale_of, sighting_of
+from api.errors import ApiError
+from api.hot_messages import departure_of, sale_of, sighting_of
 from api.nonces import KEEP_S
 from api.wiring import Services
 from wallet.access import Device, NotAdmitted
@@ -39,28 +41,31 @@ MOST_WAITING = 512
 _NONCE = re.compile(rb"[0-9a-f]{32}")
 _TIMESTAMP = re.compile(rb"[1-9][0-9]{0,11}")
 _KEPT = timedelta(seconds=KEEP_S)
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent once the work is on disk. count: what the metrics are told."""
+    """What is sent once the work is on disk. count: tells the metrics, where something new was done."""
 
-    is_new: bool
+    status: int
     body: bytes
-    count: Callable[[], None]
+    count: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HotRoute:
     """An address: who may speak there, how its message is read, and what is done in the transaction.
 
-    read: None where the ordinary way must look. do: raises what the wallet raises.
+    read: None where the ordinary way must look. do: the message and who signed it; raises what the wallet and
+    the ordinary way raise. names_station: whether the message says for which station it speaks.
     """
 
     path: str
     role: str
     read: Callable[[bytes], Any | None]
-    do: Callable[[Any], Answer]
+    do: Callable[[Any, Device], Answer]
+    names_station: bool = True
 
 
 class HotLane:
@@ -96,11 +101,10 @@ class HotLane:
         if answer is None:
             await self._app(scope, _again(body, receive), send)
             return
-        status = 201 if answer.is_new else 200
-        await _send(send, status, answer.body)
-        if answer.is_new:
+        await _send(send, answer.status, answer.body)
+        if answer.count is not None:
             answer.count()
-        self._counts[route.path, str(status)].inc()
+        self._counts[route.path, str(answer.status)].inc()
         self._seconds[route.path].observe(time.perf_counter() - started)
 
     async def _answer(
@@ -112,7 +116,7 @@ class HotLane:
         if signed is None or message is None:
             return None
         device, nonce = signed
-        if message.station != device.station:
+        if route.names_station and message.station != device.station:
             return None
         now = self._services.clock()
         if abs(int(now.timestamp()) - int(headers[b"platepay-timestamp"])) > WINDOW_S:
@@ -121,13 +125,13 @@ class HotLane:
         try:
             return await _result(
                 self._services.access.submit_admitted(
-                    device, nonce, now, now + _KEPT, lambda: route.do(message)
+                    device, nonce, now, now + _KEPT, lambda: route.do(message, device)
                 )
             )
         except NotAdmitted:
             self._services.devices.forget(device.id)
             return None
-        except WalletError:
+        except (WalletError, ApiError):
             return None
         except Exception:  # the ordinary way tries again and says what is wrong
             log.exception("%s could not be done in the hot lane", route.path)
@@ -158,20 +162,29 @@ class HotLane:
 def hot_routes(services: Services) -> list[HotRoute]:
     """The addresses that are asked most."""
 
-    def arrive(message: Any) -> Answer:
+    def arrive(message: Any, _device: Device) -> Answer:
         started = time.perf_counter()
         arrival = services.autopay.decide(message)
         seconds = time.perf_counter() - started
-        body = answers.sighting_answer(arrival).model_dump_json().encode()
-        return Answer(not arrival.repeated, body, lambda: services.autopay.count(arrival, seconds))
+        body = _encode(answers.sighting_fields(arrival))
+        if arrival.repeated:
+            return Answer(200, body)
+        return Answer(201, body, lambda: services.autopay.count(arrival, seconds))
 
-    def sell(sale: Any) -> Answer:
+    def leave(message: Any, device: Device) -> Answer:
+        services.autopay.depart(message, Speaker(device))
+        return Answer(200, _encode({"sighting_id": message.sighting_id}))
+
+    def sell(sale: Any, _device: Device) -> Answer:
         result = services.wallet.record_sale(sale, services.clock())
-        body = answers.sale_answer(result).model_dump_json().encode()
-        return Answer(not result.repeated, body, lambda: services.metrics.count_sale(result))
+        body = _encode(answers.sale_fields(result))
+        if result.repeated:
+            return Answer(200, body)
+        return Answer(201, body, lambda: services.metrics.count_sale(result))
 
     return [
         HotRoute("/v1/sightings", "camera", sighting_of, arrive),
+        HotRoute("/v1/departures", "camera", departure_of, leave, names_station=False),
         HotRoute("/v1/sales", "pump", sale_of, sell),
     ]
 

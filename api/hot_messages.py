@@ -1,4 +1,4 @@
-"""The usual form of a sighting and of a sale, read fast.
+"""The usual form of a sighting, a departure and a sale, read fast.
 
 What is read here is what api/schemas/devices.py reads too, with the same values; what is unusual, doubtful
 or wrong is not read (None), and goes the ordinary way, which takes it or says what is wrong with it.
@@ -98,6 +98,13 @@ class HotSighting(_Strict):
     readings: Annotated[list[HotReading], Meta(max_length=16)] | UnsetType = UNSET
 
 
+class HotDeparture(_Strict):
+    """Has the fields of DepartureMessage, and stands in its place. The time is a datetime once it is read."""
+
+    sighting_id: _Uuid
+    left_at: _Time
+
+
 class HotSale(_Strict):
     """Has the fields of SaleMessage."""
 
@@ -113,11 +120,13 @@ class HotSale(_Strict):
 
 
 _read_sighting = msgspec.json.Decoder(HotSighting).decode
+_read_departure = msgspec.json.Decoder(HotDeparture).decode
 _read_sale = msgspec.json.Decoder(HotSale).decode
 # The fields of a sighting that has all of them, with those of its pictures and models.
 _SIGHTING_NAMES = len(HotSighting.__struct_fields__) + 4
 _READING_NAMES = len(HotReading.__struct_fields__)
 _SAID_NAMES = len(HotSaid.__struct_fields__)
+_DEPARTURE_NAMES = len(HotDeparture.__struct_fields__)
 _SALE_NAMES = len(HotSale.__struct_fields__)
 
 
@@ -159,6 +168,18 @@ def _fill(message: Any) -> int:
         elif reading.second is not None:
             names += _SAID_NAMES
     return names
+
+
+def departure_of(body: bytes) -> Any | None:
+    """The message, or None where the ordinary way must look at it."""
+    try:
+        message: Any = _read_departure(body)
+        if len(_NAMES.findall(body)) != _DEPARTURE_NAMES:
+            return None
+        message.left_at = datetime.fromisoformat(message.left_at)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    return message
 
 
 def sale_of(body: bytes) -> Sale | None:

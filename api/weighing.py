@@ -28,7 +28,7 @@ class Weigher:
         self._prior_customer_ppm = prior_customer_ppm
         self._confusion = measured_confusion()
         self._traffic: dict[str, tuple[datetime, Traffic]] = {}
-        self._kept: dict[str, tuple[Traffic, str]] = {}
+        self._kept: dict[str, tuple[Traffic, str, int]] = {}
 
     def posterior(
         self, station: str, text: str | None, colour: str, positions: tuple[Position, ...], now: datetime
@@ -52,11 +52,15 @@ class Weigher:
         return weigh(positions, colour, candidates, traffic, self._confusion), weighed
 
     def _kept_under(self, station: str, traffic: Traffic, now: datetime) -> str:
-        """The hash under which the traffic is in the database."""
+        """The hash under which the traffic is in the database.
+
+        The row may be of a transaction that is rolled back: where any was, it is written again.
+        """
+        undone = self._wallet.store.undone
         known = self._kept.get(station)
-        if known is None or known[0] is not traffic:
+        if known is None or known[0] is not traffic or known[2] != undone:
             traffic_id = self._wallet.proof.keep_traffic(station, asdict(traffic), now)
-            known = self._kept[station] = (traffic, traffic_id)
+            known = self._kept[station] = (traffic, traffic_id, undone)
         return known[1]
 
     def traffic(self, station: str, now: datetime) -> Traffic:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from vision.confusion import Confusion
 
@@ -129,28 +129,66 @@ class Judgement:
         return tuple((weight.plate, weight.ppm) for weight in self.candidates if weight.plate is not None)
 
 
-def loosened(position: Sequence[tuple[str, int]], confusion: Confusion) -> dict[str, float]:
-    """One position with what it does not list: the chance of each character of its kind, summing to 1.
+class Column:
+    """One position with what it does not list, as chances of the characters of its kind, summing to 1.
 
     What the reading leaves open, and the chance that it is misled, go to the others as often as our readers
-    take them for the character read.
+    take them for the character read. Worked out when it is first asked: nobody asks of most positions of a
+    stranger's plate.
     """
-    listed = {character: ppm / MILLION for character, ppm in position if ppm > 0}
-    if not listed:
-        return {}
-    read = max(listed, key=lambda character: listed[character])
-    misled = confusion.misled_reading(read)
-    sure = 1 - misled
-    left = max(0.0, 1 - sum(listed.values())) * sure + misled
-    whole = {character: share * sure for character, share in listed.items()}
-    for true, share in confusion.meant.get(read, {}).items():
-        whole[true] = whole.get(true, 0.0) + left * share
-    total = math.fsum(whole.values())
-    return {character: share / total for character, share in whole.items()}
+
+    __slots__ = ("_confusion", "_listed", "_total", "_whole")
+
+    def __init__(self, position: Sequence[tuple[str, int]], confusion: Confusion) -> None:
+        self._listed = {character: ppm / MILLION for character, ppm in position if ppm > 0}
+        self._confusion = confusion
+        self._whole: dict[str, float] | None = None
+        self._total = 1.0
+
+    def __bool__(self) -> bool:
+        """Whether the position lists any character."""
+        return bool(self._listed)
+
+    def get(self, character: str, default: float, /) -> float:
+        """The chance of this character; `default` where it is of another kind."""
+        share = (self._whole or self._worked_out()).get(character)
+        return default if share is None else share / self._total
+
+    def chances(self) -> dict[str, float]:
+        """The chance of each character of its kind."""
+        whole = self._whole or self._worked_out()
+        return {character: share / self._total for character, share in whole.items()}
+
+    def _worked_out(self) -> dict[str, float]:
+        """The shares, before they are made to sum to 1."""
+        listed = self._listed
+        if not listed:
+            return {}
+        read = max(listed, key=listed.__getitem__)
+        misled = self._confusion.misled_reading(read)
+        sure = 1 - misled
+        left = max(0.0, 1 - sum(listed.values())) * sure + misled
+        whole = {true: left * share for true, share in self._confusion.meant.get(read, {}).items()}
+        for character, share in listed.items():
+            whole[character] = share * sure + whole.get(character, 0.0)
+        self._whole, self._total = whole, math.fsum(whole.values())
+        return whole
 
 
-def likelihood(columns: Sequence[Mapping[str, float]], text: str, slip: float = 0.0) -> float:
-    """What a reading, as `loosened` positions, says of `text`.
+def loosened(position: Sequence[tuple[str, int]], confusion: Confusion) -> dict[str, float]:
+    """One position as the chance of each character of its kind, also of those that it does not list."""
+    return Column(position, confusion).chances()
+
+
+class Chances(Protocol):
+    """Chances of characters, such as a `Column` or a dict."""
+
+    def get(self, character: str, default: float, /) -> float:
+        """The chance of this character."""
+
+
+def likelihood(columns: Sequence[Chances], text: str, slip: float = 0.0) -> float:
+    """What a reading, as loosened positions, says of `text`.
 
     slip: chance that the reading has one character too few or too many; in the mean over its places.
     """
@@ -179,7 +217,7 @@ def judge(
     """
     if len({one.plate for one in registered}) != len(registered):
         raise ValueError("a plate stands twice among the registered")
-    columns = [loosened(position, confusion) for position in positions]
+    columns = [Column(position, confusion) for position in positions]
     if not columns or not all(columns):
         return Judgement(
             tuple(Weight(one.plate, 0.0, 0.0, 0.0, 0) for one in registered),
@@ -207,7 +245,7 @@ def expected_visits(one: Registered, base: float) -> float:
     )
 
 
-def strangers(columns: Sequence[Mapping[str, float]], lines: Sequence[Weight], traffic: Traffic) -> Weight:
+def strangers(columns: Sequence[Chances], lines: Sequence[Weight], traffic: Traffic) -> Weight:
     """The line of "none of them": every text that is not registered, with the strangers that may have it.
 
     A registered plate is nobody else's: its own text is left out.

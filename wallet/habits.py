@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from wallet.facts import Candidate
-from wallet.plates import Positions, likely_strings, neighbours
+from wallet.plates import Positions, is_neighbour, likely_strings
 from wallet.rules import Rules
 from wallet.store import habits as rows
 from wallet.store import people
@@ -48,7 +48,10 @@ def candidates(
         return []
     order = {text: place for place, text in enumerate(texts)}
     last = len(texts)
-    bound = people.bound_vehicles(connection, {*texts, *neighbours(texts[0])})
+    bound = people.bound_near(connection, texts[0])
+    bound |= people.bound_vehicles(
+        connection, [text for text in texts[1:] if not is_neighbour(texts[0], text)]
+    )
     vehicles = [bound[plate] for plate in sorted(bound, key=lambda plate: (order.get(plate, last), plate))]
     found = [Candidate(one.plate, one.colour, one.id, one.account_id) for one in vehicles]
     if station is None or since is None:

@@ -45,6 +45,24 @@ def neighbours(text: str) -> list[str]:
     return list(found)
 
 
+def is_neighbour(text: str, plate: str) -> bool:
+    """Whether `plate` is one of `neighbours(text)`, without writing them all down."""
+    if len(plate) == len(text):
+        differing = [place for place, character in enumerate(text) if plate[place] != character]
+        if len(differing) != 1:
+            return False
+        place = differing[0]
+        return plate[place] in may_stand_at(place, text[place], len(text))
+    if (len(text), len(plate)) == (SHORT, LONG):
+        return any(
+            plate[:place] + plate[place + 1 :] == text and plate[place] in may_stand_at(place, "", LONG)
+            for place in range(LONG)
+        )
+    if (len(text), len(plate)) == (LONG, SHORT):
+        return any(text[:place] + text[place + 1 :] == plate for place in range(LONG))
+    return False
+
+
 def may_stand_at(place: int, character: str, length: int) -> str:
     """The characters that may have been meant at this place, where `character` was read there ("": none)."""
     if place == 0:
@@ -63,6 +81,8 @@ def likely_strings(positions: Positions, most: int = MOST_STRINGS) -> list[str]:
     usable = [[(char, ppm) for char, ppm in position if ppm > 0] for position in positions]
     if not usable or not all(usable):
         return []
+    if all(len(position) == 1 for position in usable):
+        return ["".join(position[0][0] for position in usable)]
     ranked = _best_first(usable)
     best, first = next(ranked)
     texts = [first]

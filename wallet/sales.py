@@ -98,7 +98,7 @@ def settle_found(
     None where that has ended or moved since we looked.
     """
     balances.lock_wallet(connection, visit.account_id)
-    current = forecourt.find_visit(connection, visit.id)
+    current = forecourt.seen_again(connection, visit)
     if current is None or not is_payable(current) or current.pump != sale.pump:
         return None
     other = forecourt.newest_stranger(

@@ -6,7 +6,7 @@ Pure: works on what cameras and pumps said.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from wallet.facts import Sale, SightingFact, Visit
@@ -31,6 +31,27 @@ def _continues(sighting: SightingFact, visit: Visit, rules: Rules) -> bool:
         settled_at = visit.settled_at or visit.last_seen_at
         return sighting.first_seen_at <= settled_at + timedelta(seconds=rules.captured_stay_s)
     return sighting.first_seen_at <= visit.opened_at + timedelta(seconds=rules.longest_stay_s)
+
+
+def with_sighting(stay: Visit, sighting: SightingFact, *, newest: bool) -> Visit:
+    """The stay with a sighting that continues it: where the car was seen, and that it has not left after all.
+
+    newest: no later stay of this vehicle is known; where one is, the car cannot still stand in this one.
+    """
+    is_latest = sighting.last_seen_at >= stay.last_seen_at
+    left_at, pump = stay.left_at, stay.pump
+    if left_at is not None and sighting.last_seen_at > left_at:
+        left_at = None if newest else sighting.last_seen_at
+    if sighting.pump is not None and (is_latest or pump is None):
+        pump = sighting.pump
+    return replace(
+        stay,
+        opened_at=min(stay.opened_at, sighting.first_seen_at),
+        last_seen_at=max(stay.last_seen_at, sighting.last_seen_at),
+        left_at=left_at,
+        pump=pump,
+        last_sighting_id=sighting.sighting_id if is_latest else stay.last_sighting_id,
+    )
 
 
 def entry_sale_id(visit_id: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from wallet import wallet_rules
+from wallet import near_plates, wallet_rules
 from wallet.columns import fen_column, id_column, metadata, one_of, time_column
 from wallet.command_tables import (
     adjustment_decisions,
@@ -156,6 +156,7 @@ vehicles = Table(
         sqlite_where=text("unbound_at IS NULL"),
         postgresql_where=text("unbound_at IS NULL"),
     ),
+    *near_plates.indexes(),
 )
 
 # Plates with one position replaced by `_`, as versions before 0007 looked for them. Nothing is added now; the

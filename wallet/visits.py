@@ -22,7 +22,7 @@ from wallet.objections import Case, objections_to
 from wallet.replaying import shadow_of
 from wallet.rules import Rules
 from wallet.sales import NewId, settle, settle_found, void
-from wallet.stays import Found, stay_of, visit_for_sale
+from wallet.stays import Found, stay_of, visit_for_sale, with_sighting
 from wallet.store import balances, events, forecourt, people, proof, selling
 from wallet.store import limits as limit_rows
 from wallet.store.balances import Hold
@@ -87,8 +87,7 @@ def _locked(setting: _Setting) -> tuple[decide.Likely | None, Wallet | None]:
         if likely is None:
             return None, None
         wallet = balances.lock_wallet(connection, likely.vehicle.account_id)
-        vehicle = people.find_vehicle(connection, likely.vehicle.id)
-        if vehicle is not None and vehicle.unbound_at is None:
+        if people.is_still_bound(connection, likely.vehicle.id):
             return likely, wallet
 
 
@@ -102,8 +101,8 @@ def _known_car(setting: _Setting, likely: decide.Likely, wallet: Wallet) -> Arri
     decision = _decided(setting, case, wallet.available_fen, decide.Wanted())
     if decision.outcome != "auto":
         return _finish(setting, decision, None)
-    _join(setting, stay, newest=stay.id == known[0].id)
-    return _finish(setting, decision, stay.id, joined=True)
+    joined = _join(setting, stay, newest=stay.id == known[0].id)
+    return _finish(setting, decision, joined, joined=True)
 
 
 def _new_stay(setting: _Setting, case: Case, known: Sequence[Visit], wallet: Wallet) -> Arrival:
@@ -120,12 +119,12 @@ def _new_stay(setting: _Setting, case: Case, known: Sequence[Visit], wallet: Wal
     if hold_fen < (least_fen := decide.least_hold(wanted, rules)):
         poor = decide.without_funds(decision, wallet.available_fen, least_fen)
         return _finish(setting, poor, None)
-    visit_id = _open(setting, case.likely.vehicle, known, wallet, hold_fen)
+    visit = _open(setting, case.likely.vehicle, known, wallet, hold_fen)
     if stay_terms.rows:
-        limit_rows.add_guarantee(setting.connection, visit_id, stay_terms.rows, setting.now)
+        limit_rows.add_guarantee(setting.connection, visit.id, stay_terms.rows, setting.now)
     if stay_terms.tariff is not None:
-        _charge_at_once(setting, visit_id, stay_terms.tariff)
-    return _finish(setting, decision, visit_id, hold_fen=hold_fen)
+        visit = _charge_at_once(setting, visit, stay_terms.tariff)
+    return _finish(setting, decision, visit, hold_fen=hold_fen)
 
 
 def _end(setting: _Setting, overstayed: Sequence[Visit], wallet: Wallet) -> Wallet:
@@ -153,38 +152,36 @@ def _decided(
     return decision
 
 
-def _charge_at_once(setting: _Setting, visit_id: str, tariff: StationTariff) -> None:
-    """Takes the fixed price of a visit by the way every sale goes."""
+def _charge_at_once(setting: _Setting, visit: Visit, tariff: StationTariff) -> Visit:
+    """The visit, once its fixed price is taken by the way every sale goes."""
     connection = setting.connection
+    sale = terms.entry_sale(visit, tariff)
+    if not selling.add_sale(connection, sale, body_hash(sale), (), setting.now):
+        raise RuntimeError(f"visit {visit.id} was charged before it was opened")
+    settle(connection, sale, visit, setting.new_id, setting.now)
+    return _read(connection, visit.id)
+
+
+def _read(connection: Connection, visit_id: str) -> Visit:
     visit = forecourt.find_visit(connection, visit_id)
     if visit is None:
         raise RuntimeError(f"visit {visit_id} vanished")
-    sale = terms.entry_sale(visit, tariff)
-    if not selling.add_sale(connection, sale, body_hash(sale), (), setting.now):
-        raise RuntimeError(f"visit {visit_id} was charged before it was opened")
-    settle(connection, sale, visit, setting.new_id, setting.now)
+    return visit
 
 
-def _join(setting: _Setting, stay: Visit, *, newest: bool) -> None:
-    """Adds the sighting to a known stay: where the car was seen, and that it has not left after all."""
-    sighting = setting.sighting
-    is_latest = sighting.last_seen_at >= stay.last_seen_at
-    left_at = stay.left_at
-    if left_at is not None and sighting.last_seen_at > left_at:
-        # Where a later stay of this vehicle is known, it cannot still be standing in this one.
-        left_at = None if newest else sighting.last_seen_at
-    pump = stay.pump
-    if sighting.pump is not None and (is_latest or pump is None):
-        pump = sighting.pump
+def _join(setting: _Setting, stay: Visit, *, newest: bool) -> Visit:
+    """The known stay with the sighting added to it, written down."""
+    joined = with_sighting(stay, setting.sighting, newest=newest)
     forecourt.change_visit(
         setting.connection,
         stay.id,
-        opened_at=min(stay.opened_at, sighting.first_seen_at),
-        last_seen_at=max(stay.last_seen_at, sighting.last_seen_at),
-        left_at=left_at,
-        pump=pump,
-        last_sighting_id=sighting.sighting_id if is_latest else stay.last_sighting_id,
+        opened_at=joined.opened_at,
+        last_seen_at=joined.last_seen_at,
+        left_at=joined.left_at,
+        pump=joined.pump,
+        last_sighting_id=joined.last_sighting_id,
     )
+    return joined
 
 
 def _overstayed(setting: _Setting, known: Sequence[Visit]) -> list[Visit]:
@@ -193,7 +190,9 @@ def _overstayed(setting: _Setting, known: Sequence[Visit]) -> list[Visit]:
     return [visit for visit in known if visit.state == "open" and visit.opened_at < opened_before]
 
 
-def _open(setting: _Setting, vehicle: Vehicle, known: Sequence[Visit], wallet: Wallet, hold_fen: int) -> str:
+def _open(
+    setting: _Setting, vehicle: Vehicle, known: Sequence[Visit], wallet: Wallet, hold_fen: int
+) -> Visit:
     """A new visit with its one hold."""
     connection, sighting, now = setting.connection, setting.sighting, setting.now
     # A sighting that comes late, after a later stay of the same vehicle: it had left by then, and surely
@@ -238,19 +237,23 @@ def _open(setting: _Setting, vehicle: Vehicle, known: Sequence[Visit], wallet: W
         },
         now,
     )
-    return visit.id
+    return visit
 
 
 def _finish(
     setting: _Setting,
     decision: decide.Decision,
-    visit_id: str | None,
+    visit: Visit | None,
     *,
     hold_fen: int = 0,
     joined: bool = False,
 ) -> Arrival:
-    """Writes the match, tells of it, and settles what has waited for this car."""
+    """Writes the match, tells of it, and settles what has waited for this car.
+
+    visit: as it stands now.
+    """
     connection, sighting, now = setting.connection, setting.sighting, setting.now
+    visit_id = visit.id if visit else None
     vehicle = decision.vehicle
     match = Match(
         sighting_id=sighting.sighting_id,
@@ -294,10 +297,11 @@ def _finish(
         },
         now,
     )
-    if visit_id is None:
+    if visit is None:
         return Arrival(match, None, 0)
-    _settle_waiting(setting, visit_id)
-    return Arrival(match, forecourt.find_visit(connection, visit_id), hold_fen)
+    if _settle_waiting(setting, visit.id):
+        visit = _read(connection, visit.id)
+    return Arrival(match, visit, hold_fen)
 
 
 def _ask_about(setting: _Setting, match: Match) -> None:
@@ -319,15 +323,17 @@ def _ask_about(setting: _Setting, match: Match) -> None:
     events.ask_for_review(setting.connection, item)
 
 
-def _settle_waiting(setting: _Setting, visit_id: str) -> None:
-    """A sale that came before the sighting of its car is settled now; the pump and the wallet are locked."""
+def _settle_waiting(setting: _Setting, visit_id: str) -> bool:
+    """Settles what came before the sighting of its car; whether anything did. Pump and wallet are locked."""
     connection, station, pump = setting.connection, setting.sighting.station, setting.sighting.pump
     if pump is None:
-        return
-    for sale in selling.waiting_sales_at(connection, station, pump):
+        return False
+    waiting = selling.waiting_sales_at(connection, station, pump)
+    for sale in waiting:
         whose = visit_for_sale(sale, forecourt.open_visits_at(connection, station, pump))
         if isinstance(whose, Found) and whose.visit.id == visit_id:
             settle_found(connection, sale, whose.visit, setting.rules, setting.new_id, setting.now)
+    return bool(waiting)
 
 
 def take_in(
@@ -376,16 +382,14 @@ def take_in(
             least_fen, hold_fen = 1, min(sale_fen, wallet.available_fen)
         if hold_fen < least_fen:
             return insufficient(wallet, least_fen)
-        visit_id = _open(setting, vehicle, known, wallet, hold_fen)
+        visit = _open(setting, vehicle, known, wallet, hold_fen)
+        visit_id = visit.id
         if stay_terms.rows:
             limit_rows.add_guarantee(connection, visit_id, stay_terms.rows, now)
         if stay_terms.tariff is not None and sale_fen is None:
-            _charge_at_once(setting, visit_id, stay_terms.tariff)
+            _charge_at_once(setting, visit, stay_terms.tariff)
         if left_at is not None:
             forecourt.change_visit(connection, visit_id, left_at=left_at)
     if sale_fen is None:
         _settle_waiting(setting, visit_id)
-    visit = forecourt.find_visit(connection, visit_id)
-    if visit is None:
-        raise RuntimeError(f"visit {visit_id} vanished")
-    return visit
+    return _read(connection, visit_id)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 import pytest
 
-from vision.confusion import CLASSES, Confusion, confusion_from, lookalikes_from, unmeasured_confusion
-from vision.posterior import Registered, Traffic, judge, likelihood, loosened
+from vision.confusion import (
+    CLASSES,
+    Confusion,
+    confusion_from,
+    lookalikes_from,
+    measured_confusion,
+    unmeasured_confusion,
+)
+from vision.posterior import Column, Registered, Traffic, judge, likelihood, loosened
 
 SURE = [[(c, 1_000_000)] for c in "粤B1234"]
 # The last character is a 5 with 900,000 ppm and a 6 with 100,000.
@@ -134,3 +144,33 @@ def test_a_character_that_was_often_surely_wrong_is_believed_less() -> None:
     assert confusion.misled_reading("A") == pytest.approx(0.004)
     columns = [loosened([(province, 999_900)], confusion) for province in "豫京"]
     assert columns[0]["豫"] < 0.95 < columns[1]["京"]
+
+
+def _written_out(position, confusion):
+    """The formula of docs/decision.md, step by step."""
+    listed = {character: ppm / 1_000_000 for character, ppm in position if ppm > 0}
+    if not listed:
+        return {}
+    read = max(listed, key=lambda character: listed[character])
+    misled = confusion.misled_reading(read)
+    left = max(0.0, 1 - sum(listed.values())) * (1 - misled) + misled
+    whole = {character: share * (1 - misled) for character, share in listed.items()}
+    for true, share in confusion.meant.get(read, {}).items():
+        whole[true] = whole.get(true, 0.0) + left * share
+    total = math.fsum(whole.values())
+    return {character: share / total for character, share in whole.items()}
+
+
+def test_a_position_is_loosened_to_the_last_bit_as_the_formula_says():
+    """A replay must come to the very same numbers."""
+    draw = random.Random(3)
+    confusion = measured_confusion()
+    for _ in range(3_000):
+        characters = draw.sample("粤琼京0123456789ABCDEFGHJKLMNPQRSTUVWXYZ学x", draw.randint(0, 4))
+        position = [(character, draw.choice([0, 9, 900, 300_000, 999_950])) for character in characters]
+        wanted = _written_out(position, confusion)
+        assert loosened(position, confusion) == wanted
+        column = Column(position, confusion)
+        assert bool(column) == bool(wanted)
+        for character in "粤京0OA学x":
+            assert column.get(character, -1.0) == wanted.get(character, -1.0)

@@ -216,6 +216,21 @@ def test_a_use_case_that_fails_takes_only_its_own_rows_with_it(queue, store):
     assert _pumps(store) == ["a", "b", "c"]
 
 
+def test_savepoints_are_taken_only_where_one_of_the_batch_fails(queue, store):
+    statements = []
+    with store.engine.connect() as connection:
+        connection.connection.driver_connection.set_trace_callback(statements.append)
+    # The pool hands the same connection to the writer.
+    undone = store.undone
+    assert queue.write_together(_pump("a"), _pump("b")) == ["a", "b"]
+    assert [line for line in statements if "SAVEPOINT" in line] == []
+    assert store.undone == undone
+    queue.write_together(_pump("c"), _pump("a"), _pump("d"))
+    assert len([line for line in statements if line.startswith("SAVEPOINT")]) == 3
+    assert store.undone > undone
+    assert _pumps(store) == ["a", "b", "c", "d"]
+
+
 def test_a_use_case_sees_what_its_neighbour_in_the_batch_wrote(queue, store):
     def new(connection):
         return insert_new(connection, pumps, station="s", pump="a")

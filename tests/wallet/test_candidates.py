@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import pytest
 
+from wallet.facts import Vehicle
+from wallet.plates import PROVINCES, SERIAL, neighbours
 from wallet.store import people
 
 
@@ -125,3 +128,52 @@ def test_the_look_up_scans_no_table(wallet, forecourt):
         ]
     assert any("uq_vehicles_bound_plate" in step for step in plan)
     assert [step for step in plan if step.startswith("SCAN") and "vehicles" in step] == []
+
+
+def _bind_many(connection, account_id, plates, now):
+    for number, plate in enumerate(plates):
+        people.bind(connection, Vehicle(f"v{number}", account_id, plate, "blue", now, None))
+
+
+def test_the_index_finds_the_plates_that_trying_every_string_finds(wallet, forecourt):
+    """Among plates so much alike that many are one step apart, of seven and of eight characters."""
+    draw = random.Random(7)
+
+    def drawn():
+        few = draw.choice([SERIAL[:3], SERIAL[:3], SERIAL])
+        length = draw.choice([5, 5, 5, 6])
+        return draw.choice(PROVINCES[:3]) + draw.choice("AB") + "".join(draw.choices(few, k=length))
+
+    bound = sorted({drawn() for _ in range(1_500)})
+    account_id = wallet.open_account("Li", None, "k", forecourt.at(0)).id
+    wallet.store.write(lambda tx: _bind_many(tx, account_id, bound, forecourt.at(0)))
+    gone = bound[::7]
+    for plate in gone:
+        wallet.unbind_vehicle(plate, forecourt.at(1))
+
+    def both(tx, text):
+        return people.bound_near(tx, text), people.bound_vehicles(tx, [text, *neighbours(text)])
+
+    found = 0
+    for text in [drawn() for _ in range(300)] + bound[:100] + ["粤B1234", "粤B1234567"]:
+        by_index, by_trying = wallet.store.read(lambda tx, text=text: both(tx, text))
+        assert by_index == by_trying
+        assert not set(by_index) & set(gone)
+        found += len(by_index)
+    assert found > 1_000
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("text", ["粤B12345", "粤BD12345"])
+def test_the_look_up_of_near_plates_scans_no_table(wallet, text):
+    with wallet.engine.connect() as connection:
+        people.bound_near(connection, text)
+        statement = people._near(len(text))._compiled["sqlite"]
+        asked = ["x"] * len(statement.names)
+        plan = [
+            row.detail
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement.sql}", tuple(asked))
+        ]
+    assert [step for step in plan if step.startswith("SCAN")] == []
+    assert sum("INDEX ix_vehicles_bound_without_" in step for step in plan) == (15 if len(text) == 7 else 8)
+    assert sum("uq_vehicles_bound_plate" in step for step in plan) == (1 if len(text) == 7 else 9)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vision import plates as vision_plates
 from wallet import plates
-from wallet.plates import LEAST_LIKELY, MOST_STRINGS, likely_strings, neighbours
+from wallet.plates import LEAST_LIKELY, MOST_STRINGS, is_neighbour, likely_strings, neighbours
 
 
 def _position(letters="ABCDE"):
@@ -93,3 +93,30 @@ def test_every_plate_one_step_away_is_a_neighbour(province, office, tail, data):
 @pytest.mark.parametrize(("text", "most"), [("粤B12345", 600), ("粤BD12345", 300), ("粤B1234学", 600)])
 def test_the_neighbours_are_few_enough_to_be_looked_up_one_by_one(text, most):
     assert 200 < len(neighbours(text)) < most
+
+
+_CHARACTERS = plates.PROVINCES[:6] + "AB0189DF" + plates.MARKS[:3]
+
+
+@settings(max_examples=400)
+@given(
+    st.text(_CHARACTERS, min_size=5, max_size=9),
+    st.sampled_from(["another", "more", "fewer", "same", "two"]),
+    st.integers(0, 8),
+    st.sampled_from(_CHARACTERS),
+    st.sampled_from(_CHARACTERS),
+)
+def test_a_neighbour_is_told_from_any_other_plate_as_the_list_tells_it(text, change, place, one, other):
+    changed = {
+        "another": text[:place] + one + text[place + 1 :],
+        "more": text[:place] + one + text[place:],
+        "fewer": text[:place] + text[place + 1 :],
+        "same": text,
+        "two": other + text[1:place] + one + text[place + 1 :],
+    }[change]
+    assert is_neighbour(text, changed) == (changed in neighbours(text))
+
+
+@pytest.mark.parametrize("text", ["粤B12345", "粤BD12345", "京A8888学", "粤B1234"])
+def test_every_string_of_the_list_is_a_neighbour(text):
+    assert [plate for plate in neighbours(text) if not is_neighbour(text, plate)] == []

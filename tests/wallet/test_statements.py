@@ -160,3 +160,22 @@ def test_only_a_device_that_is_as_it_was_is_admitted(
     if is_admitted:
         later = until + timedelta(seconds=1)
         assert doors.admit(connection, "d", 1, "n", later, later)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_statements_stay_prepared_over_rollbacks_and_failures(engine: Engine) -> None:
+    """The driver drops every prepared statement of its connection with a ROLLBACK, once it has one itself."""
+    for number in range(12):
+        with engine.connect() as connection, connection.begin() as transaction:
+            connection.execute(text("SELECT 1"))
+            connection.execute(select(accounts).where(accounts.c.id == "a")).all()
+            _account(connection, id=f"a{number}")
+            assert ACCOUNT.one(connection, account_id=f"a{number}").name == "王"
+            if number % 3 == 0:
+                with pytest.raises(IntegrityError):
+                    _account(connection, id=f"a{number}")
+            if number % 2 == 0:
+                transaction.rollback()
+    with engine.connect() as connection:
+        found = connection.execute(select(accounts.c.id).where(accounts.c.id.like("a%"))).scalars().all()
+    assert sorted(found) == ["a1", "a11", "a5", "a7"]

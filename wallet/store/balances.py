@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, literal_column, select, update
+from sqlalchemy import Connection, String, bindparam, literal_column, select, update
 
 from wallet.errors import AccountUnknown
 from wallet.facts import StatementLine
@@ -69,7 +69,11 @@ _CLOSE_HOLD = Statement(
         {name: bindparam(name, type_=holds.c[name].type) for name in ("state", "captured_fen", "closed_at")}
     )
 )
-_LEDGER_ACCOUNT = Statement(select(ledger_accounts.c.id).where(ledger_accounts.c.id == bindparam("name")))
+_LEDGER_ACCOUNTS = Statement(
+    select(ledger_accounts.c.id).where(
+        ledger_accounts.c.id.in_([bindparam("one", type_=String), bindparam("other", type_=String)])
+    )
+)
 
 
 def lock_wallet(connection: Connection, account_id: str) -> Wallet:
@@ -121,8 +125,7 @@ def add_transfers(
 ) -> None:
     """Writes transfers, one id each, with what caused them."""
     for transfer, transfer_id in zip(moved, ids, strict=False):
-        for name in (transfer.from_account, transfer.to_account):
-            _open_ledger_account(connection, name)
+        _open_ledger_accounts(connection, transfer.from_account, transfer.to_account)
         add(
             connection,
             transfers,
@@ -176,15 +179,17 @@ def is_reversed(connection: Connection, transfer_id: str) -> bool:
     return connection.execute(query).one_or_none() is not None
 
 
-def _open_ledger_account(connection: Connection, name: str) -> None:
-    """Makes the ledger account at its first use."""
-    if _LEDGER_ACCOUNT.first(connection, name=name) is not None:
-        return
-    kind, _, rest = name.partition(":")
-    owner = None
-    if kind == "wallet":
-        owner, _, kind = rest.partition(":")
-    insert_new(connection, ledger_accounts, id=name, kind=kind, account_id=owner)
+def _open_ledger_accounts(connection: Connection, one: str, other: str) -> None:
+    """Makes the ledger accounts of a transfer at their first use."""
+    known = {row.id for row in _LEDGER_ACCOUNTS.all(connection, one=one, other=other)}
+    for name in (one, other):
+        if name in known:
+            continue
+        kind, _, rest = name.partition(":")
+        owner = None
+        if kind == "wallet":
+            owner, _, kind = rest.partition(":")
+        insert_new(connection, ledger_accounts, id=name, kind=kind, account_id=owner)
 
 
 def add_hold(connection: Connection, hold: Hold, now: datetime) -> None:

@@ -24,14 +24,34 @@ _FEW = 32
 _MOST_NOTED = 4096
 
 
-class GroupCommit:
-    """SQLite: the writes of this process, batch after batch. A use case may run twice, but counts once.
+class _OneFailed(Exception):  # noqa: N818
+    """A use case of a batch without savepoints failed: all of it was undone."""
 
-    Answers and refusals alike go out after the commit: a refusal may rest on what a neighbour wrote.
+
+class Undone:
+    """Counts what was rolled back: who remembers what was written can tell whether it may be gone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.count = 0
+
+    def one_more(self) -> None:
+        """Something was rolled back."""
+        with self._lock:
+            self.count += 1
+
+
+class GroupCommit:
+    """SQLite: the writes of this process, batch after batch. A use case may run again, but counts once.
+
+    Nearly always all of a batch succeed: it is tried without savepoints, and where one fails, done again with
+    one for each. Answers and refusals alike go out after the commit: a refusal may rest on what a neighbour
+    wrote.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, undone: Undone) -> None:
         self._engine = engine
+        self._undone = undone
         self._lane: Lane[UseCase] = Lane("wallet writer", self._batch, _MOST_SQLITE)
 
     def submit(self, use_case: UseCase) -> Future[Any]:
@@ -66,27 +86,38 @@ class GroupCommit:
                     value = use_case(connection)
                 return Done(value)
         except Exception as error:  # noqa: BLE001  belongs to the caller of this use case
+            self._undone.one_more()
             return Failed(error)
 
     def _together(self, use_cases: Sequence[UseCase]) -> list[Outcome] | None:
         """All in one transaction; None where that could not be kept, so that each must try alone."""
-        try:
-            with self._engine.connect() as connection:
-                connection = connection.execution_options(platepay_writes=True)
-                with connection.begin():
-                    return self._in_turn(connection, use_cases)
-        except Exception:  # noqa: BLE001  whatever it was, each use case meets it again alone and tells its caller
-            return None
+        for way in (_straight, self._under_savepoint):
+            try:
+                with self._engine.connect() as connection:
+                    connection = connection.execution_options(platepay_writes=True)
+                    with connection.begin():
+                        return self._in_turn(connection, use_cases, way)
+            except _OneFailed:
+                self._undone.one_more()
+            except Exception:  # noqa: BLE001  whatever it was, each use case meets it again alone and tells its caller
+                self._undone.one_more()
+                break
+        return None
 
-    def _in_turn(self, connection: Connection, use_cases: Sequence[UseCase]) -> list[Outcome]:
-        """One by one; those that can be done together, together at the end."""
+    def _in_turn(
+        self,
+        connection: Connection,
+        use_cases: Sequence[UseCase],
+        way: Callable[[Connection, UseCase], Outcome],
+    ) -> list[Outcome]:
+        """One by one in this way; those that can be done together, together at the end."""
         outcomes: dict[int, Outcome] = {}
         alike: dict[int, Together] = {}
         for place, use_case in enumerate(use_cases):
             if isinstance(use_case, Together):
                 alike[place] = use_case
             else:
-                outcomes[place] = self._under_savepoint(connection, use_case)
+                outcomes[place] = way(connection, use_case)
         if alike:
             # Any error of theirs undoes the whole batch.
             first, *_ = alike.values()
@@ -102,9 +133,18 @@ class GroupCommit:
             # A full disk ends the whole transaction; this raises then, and the batch is undone.
             command(connection, "ROLLBACK TO use_case")
             command(connection, "RELEASE use_case")
+            self._undone.one_more()
             return Failed(error)
         command(connection, "RELEASE use_case")
         return Done(value)
+
+
+def _straight(connection: Connection, use_case: UseCase) -> Outcome:
+    """Without a savepoint: raises _OneFailed where it fails, and the whole batch must be undone."""
+    try:
+        return Done(use_case(connection))
+    except Exception as error:
+        raise _OneFailed() from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from wallet.batching import Together
 from wallet.errors import DurabilityTooLow, InvalidFact, SchemaMissing
 from wallet.guards import creating as _guards  # noqa: F401  the triggers come with the tables
-from wallet.store.batching import GroupCommit, PostgresqlLanes
+from wallet.store.batching import GroupCommit, PostgresqlLanes, Undone
 from wallet.store.joining import Joining, PostgresqlGroup
 from wallet.store.statements import add as add
 from wallet.store.statements import insert_new as insert_new
@@ -38,7 +38,13 @@ def make_engine(database_url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(
-        url, isolation_level="READ COMMITTED", pool_size=10, max_overflow=20, json_serializer=to_json
+        url,
+        isolation_level="READ COMMITTED",
+        pool_size=10,
+        max_overflow=20,
+        json_serializer=to_json,
+        # Statements of the hot way are prepared by us (prepared.py); psycopg's own would take them away.
+        connect_args={"prepare_threshold": None},
     )
 
 
@@ -75,10 +81,18 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._writer = GroupCommit(engine) if engine.dialect.name == "sqlite" else None
+        self._undone = Undone()
+        self._writer = GroupCommit(engine, self._undone) if engine.dialect.name == "sqlite" else None
         self._lanes = None if self._writer else PostgresqlLanes(engine, self._write_with_row_locks)
-        self._group = None if self._writer else PostgresqlGroup(engine, self._write_with_row_locks)
+        self._group = (
+            None if self._writer else PostgresqlGroup(engine, self._write_with_row_locks, self._undone)
+        )
         self._joining = Joining()
+
+    @property
+    def undone(self) -> int:
+        """How often something was rolled back: when it grew, what a transaction wrote may be gone."""
+        return self._undone.count
 
     def write(self, use_case: Callable[[Connection], T]) -> T:
         """What `use_case` returns, once its transaction is on disk. It may run again: only rows may count.
@@ -138,8 +152,12 @@ class Store:
             try:
                 with self.engine.begin() as connection:
                     return use_case(connection)
-            except (OperationalError, IntegrityError) as error:
-                if not _may_try_again(error, use_case) or attempt == _ATTEMPTS:
+            except Exception as error:
+                self._undone.one_more()
+                lost = isinstance(error, OperationalError | IntegrityError) and _may_try_again(
+                    error, use_case
+                )
+                if not lost or attempt == _ATTEMPTS:
                     raise
         raise RuntimeError("unreachable: the last attempt returns or raises")
 

@@ -79,8 +79,9 @@ def find_review(connection: Connection, review_id: str) -> Review | None:
 def reasons_to_json(reasons: Sequence[Reason]) -> list[dict[str, Any]]:
     """Reasons as they are stored."""
     return [
-        {"code": reason.code, "text": reason.text}
-        | ({"numbers": dict(reason.numbers)} if reason.numbers else {})
+        {"code": reason.code, "text": reason.text, "numbers": dict(reason.numbers)}
+        if reason.numbers
+        else {"code": reason.code, "text": reason.text}
         for reason in reasons
     ]
 

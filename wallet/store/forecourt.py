@@ -229,6 +229,14 @@ def find_visit(connection: Connection, visit_id: str) -> Visit | None:
     return None if row is None else visit_from(row)
 
 
+def seen_again(connection: Connection, visit: Visit) -> Visit | None:
+    """A visit that was read in this transaction, as it stands since its wallet was waited for and is locked.
+
+    SQLite lets one writer in at a time: nobody else can have changed it.
+    """
+    return visit if connection.dialect.name == "sqlite" else find_visit(connection, visit.id)
+
+
 _RECENT_VISITS = Statement(
     visits_with_money()
     .where(visits.c.vehicle_id == bindparam("vehicle_id"), visits.c.station == bindparam("station"))

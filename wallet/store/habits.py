@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, select, update
 from sqlalchemy import Row as SqlRow
+from sqlalchemy.sql import ClauseElement
 
 from wallet.store.lists import statement_among
-from wallet.store.statements import insert_new
+from wallet.store.statements import Statement, insert_new
 from wallet.tables import matches, refunds, sightings, vehicles, visits
 from wallet.twin_tables import nightly_counts, station_traffic
 
 _REVERSED = exists().where(refunds.c.visit_id == visits.c.id, refunds.c.kind == "reversal")
-_PAID = statement_among(
-    lambda among: (
+
+
+def _paid(among: ColumnElement[bool]) -> ClauseElement:
+    return (
         select(visits.c.vehicle_id, visits.c.station, func.count().label("stays"))
         .where(
             among,
@@ -24,10 +27,12 @@ _PAID = statement_among(
             ~_REVERSED,
         )
         .group_by(visits.c.vehicle_id, visits.c.station)
-    ),
-    visits.c.vehicle_id,
-    "vehicle_ids",
-)
+    )
+
+
+_PAID = statement_among(_paid, visits.c.vehicle_id, "vehicle_ids")
+# Most readings have one plate near them.
+_PAID_BY_ONE = Statement(_paid(visits.c.vehicle_id == bindparam("vehicle_id")))
 
 
 def paid_visits(
@@ -39,7 +44,10 @@ def paid_visits(
     """
     if not vehicle_ids:
         return {}
-    rows = _PAID.all(connection, vehicle_ids=list(vehicle_ids), since=since)
+    if len(vehicle_ids) == 1:
+        rows = _PAID_BY_ONE.all(connection, vehicle_id=vehicle_ids[0], since=since)
+    else:
+        rows = _PAID.all(connection, vehicle_ids=list(vehicle_ids), since=since)
     return {(row.vehicle_id, row.station): int(row.stays) for row in rows}
 
 

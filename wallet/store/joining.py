@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from wallet.batching import Done, Failed, Lane, Outcome
+from wallet.store.batching import Undone
 
 UseCase = Callable[[Connection], Any]
 
@@ -48,9 +49,10 @@ class PostgresqlGroup:
     fails, nothing of the batch counts, and each is done alone.
     """
 
-    def __init__(self, engine: Engine, alone: Callable[[UseCase], Any]) -> None:
+    def __init__(self, engine: Engine, alone: Callable[[UseCase], Any], undone: Undone) -> None:
         self._engine = engine
         self._alone = alone
+        self._undone = undone
         self._lane: Lane[UseCase] = Lane("wallet group", self._batch, _MOST)
 
     def submit(self, use_case: UseCase) -> Future[Any]:
@@ -66,8 +68,8 @@ class PostgresqlGroup:
             try:
                 with self._engine.begin() as connection:
                     return [Done(use_case(connection)) for use_case in use_cases]
-            except Exception:  # noqa: BLE001, S110  each meets it again alone, and tells its own caller
-                pass
+            except Exception:  # noqa: BLE001  each meets it again alone, and tells its own caller
+                self._undone.one_more()
         return [self._one(use_case) for use_case in use_cases]
 
     def _one(self, use_case: UseCase) -> Outcome:

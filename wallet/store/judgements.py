@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from wallet.facts import Posterior, PosteriorPart
@@ -11,11 +10,12 @@ from wallet.facts import Posterior, PosteriorPart
 def posterior_to_json(posterior: Posterior) -> dict[str, Any]:
     """The posterior as it is stored; its sum where it has one."""
     stored: dict[str, Any] = {
-        "candidates": [list(candidate) for candidate in posterior.candidates],
+        "candidates": posterior.candidates,
         "none_ppm": posterior.none_ppm,
     }
     if posterior.parts:
-        stored["sum"] = [asdict(part) for part in posterior.parts]
+        # Written as JSON at once: a dataclass is the same there as its fields by name.
+        stored["sum"] = posterior.parts
     return stored
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, select, text, union_all, update
 
+from wallet import near_plates
 from wallet.errors import KeyReused
 from wallet.facts import Account, Vehicle
+from wallet.plates import LONG, SHORT, is_neighbour, neighbours
 from wallet.store.lists import statement_among
 from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import accounts, idempotency_keys, vehicles, wallets
@@ -99,17 +102,58 @@ def find_vehicle(connection: Connection, vehicle_id: str) -> Vehicle | None:
     return None if row is None else _vehicle(row)
 
 
+def is_still_bound(connection: Connection, vehicle_id: str) -> bool:
+    """Whether a binding that was seen in this transaction has not ended while its wallet was waited for.
+
+    SQLite lets one writer in at a time: nobody else can have ended it.
+    """
+    if connection.dialect.name == "sqlite":
+        return True
+    vehicle = find_vehicle(connection, vehicle_id)
+    return vehicle is not None and vehicle.unbound_at is None
+
+
 _BOUND = statement_among(
     lambda among: select(vehicles).where(among, vehicles.c.unbound_at.is_(None)), vehicles.c.plate, "plates"
+)
+
+
+_BOUND_ONE = Statement(
+    select(vehicles).where(vehicles.c.plate == bindparam("plate"), vehicles.c.unbound_at.is_(None))
 )
 
 
 def bound_vehicles(connection: Connection, plates: Iterable[str]) -> dict[str, Vehicle]:
     """The vehicles bound now under any of these plates, by plate: each is one look into an index."""
     wanted = list(plates)
-    if not wanted:
-        return {}
+    if len(wanted) <= 1:
+        return {
+            plate: _vehicle(row)
+            for plate in wanted
+            if (row := _BOUND_ONE.first(connection, plate=plate)) is not None
+        }
     return {row.plate: _vehicle(row) for row in _BOUND.all(connection, plates=wanted)}
+
+
+@cache
+def _near(length: int) -> Statement:
+    """The vehicles bound under a text of this length, or under a plate one step away."""
+    return Statement(
+        union_all(
+            *(
+                select(vehicles).where(text(condition), vehicles.c.unbound_at.is_(None))
+                for condition in near_plates.conditions(length)
+            )
+        )
+    )
+
+
+def bound_near(connection: Connection, read: str) -> dict[str, Vehicle]:
+    """The vehicles bound now under this text and under all plates one step away, by plate."""
+    if len(read) not in (SHORT, LONG):
+        return bound_vehicles(connection, [read, *neighbours(read)])
+    found = _near(len(read)).all(connection, **near_plates.values_of(read))
+    return {row.plate: _vehicle(row) for row in found if row.plate == read or is_neighbour(read, row.plate)}
 
 
 def vehicles_of(connection: Connection, account_id: str) -> list[Vehicle]:

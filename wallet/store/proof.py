@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -139,7 +139,7 @@ def add_inputs(
         decision_inputs,
         sighting_id=match.sighting_id,
         decider_id=deciding.decider_id,
-        inputs=inputs_row(replace(inputs, weighed=deciding.weighed)),
+        inputs=_stored(inputs, deciding.weighed),
         shadow_id=deciding.shadow_id,
         **values,
     )
@@ -177,6 +177,21 @@ def newest_shadows(connection: Connection, most: int) -> list[ShadowNote]:
         ShadowNote(row.sighting_id, row.shadow_id, **{**row.shadow, "reasons": tuple(row.shadow["reasons"])})
         for row in connection.execute(query)
     ]
+
+
+def _stored(inputs: Inputs, weighed: Weighed | None) -> dict[str, Any]:
+    """What becomes the JSON of `inputs_row`: a dataclass is the same there as its fields by name."""
+    return {
+        "bound": [
+            (one.id, one.account_id, one.plate, one.colour, one.bound_at.isoformat()) for one in inputs.bound
+        ],
+        "available_fen": inputs.available_fen,
+        "for_hold_fen": inputs.for_hold_fen,
+        "stay": inputs.stay,
+        "weighed": weighed,
+        "objections": reasons_to_json(inputs.objections),
+        "wanted": inputs.wanted,
+    }
 
 
 def inputs_row(inputs: Inputs) -> dict[str, Any]:

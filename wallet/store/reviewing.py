@@ -7,13 +7,13 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from wallet.facts import Review, SightingFact
 from wallet.review_facts import AnswerFact, EndFact, Given
 from wallet.store.events import review_from
 from wallet.store.forecourt import sighting_from
-from wallet.store.statements import add
+from wallet.store.statements import Statement, add
 from wallet.tables import departures, matches, review_answers, review_ends, reviews, sightings, visits
 
 # The queue --------------------------------------------------------------------------------------------------
@@ -222,18 +222,21 @@ def departure_of(connection: Connection, sighting_id: str) -> datetime | None:
     return connection.execute(query).scalar_one_or_none()
 
 
+_GIVEN_BY_PERSON = Statement(
+    select(review_ends.c.visit_id)
+    .join(reviews, reviews.c.id == review_ends.c.review_id)
+    .where(
+        reviews.c.kind == "sighting",
+        reviews.c.subject == bindparam("sighting_id"),
+        review_ends.c.visit_id.is_not(None),
+    )
+)
+
+
 def visit_given_by_person(connection: Connection, sighting_id: str) -> str | None:
     """The visit that a person opened for, or joined to, this sighting."""
-    query = (
-        select(review_ends.c.visit_id)
-        .join(reviews, reviews.c.id == review_ends.c.review_id)
-        .where(
-            reviews.c.kind == "sighting",
-            reviews.c.subject == sighting_id,
-            review_ends.c.visit_id.is_not(None),
-        )
-    )
-    return connection.execute(query).scalar_one_or_none()
+    row = _GIVEN_BY_PERSON.first(connection, sighting_id=sighting_id)
+    return None if row is None else str(row.visit_id)
 
 
 def sightings_of_visit(connection: Connection, visit_id: str) -> list[SightingFact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -57,8 +58,8 @@ def on_the_way(
     connection: Connection, station: str, camera: str, since: datetime, until: datetime
 ) -> list[tuple[str, str | None, int]]:
     """Camera, text and wrong_ppm of what other cameras saw away from the pumps, newest first."""
-    found = _ON_THE_WAY.all(connection, station=station, camera=camera, since=since, until=until)
-    return [(row.camera, row.text, int(row.wrong_ppm)) for row in found]
+    found = _ON_THE_WAY.tuples(connection, station=station, camera=camera, since=since, until=until)
+    return cast("list[tuple[str, str | None, int]]", found)
 
 
 def was_at_a_pump(connection: Connection, station: str, text: str, since: datetime) -> bool:

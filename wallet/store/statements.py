@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NoReturn
 
 import msgspec
@@ -61,7 +61,7 @@ class _Compiled:
             for _, name, convert in self.processors:
                 values[name] = convert(values[name])
             return values
-        parameters = [values[name] for name in self.names]
+        parameters = list(map(values.__getitem__, self.names))
         for place, _, convert in self.processors:
             parameters[place] = convert(parameters[place])
         return parameters
@@ -92,6 +92,14 @@ class Statement:
         compiled, cursor = self._execute(connection, values)
         return [compiled.value(row) for row in cursor.fetchall()]
 
+    def tuples(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        """Every row as the driver gives it; for many rows of text and numbers, which need no reading."""
+        compiled, cursor = self._execute(connection, values)
+        if compiled.read:
+            raise TypeError(f"a column of {compiled.sql!r} must be read")
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
     def first(self, connection: Connection, **values: Any) -> Any | None:
         """The first row, or None."""
         compiled, cursor = self._execute(connection, values)
@@ -118,6 +126,10 @@ class Statement:
         parameters = compiled.given(values)
         try:
             raw: Any = connection.connection.driver_connection
+            if compiled.is_named:
+                answer = _on_libpq()(raw).execute(compiled.sql, parameters)
+                if answer is not None:
+                    return compiled, answer
             return compiled, raw.execute(compiled.sql, parameters)
         except Exception as error:  # noqa: BLE001  becomes SQLAlchemy's error of the same meaning, or is raised as it is
             _raise(connection, error, compiled.sql, parameters)
@@ -135,6 +147,14 @@ def command(connection: Connection, sql: str) -> None:
         raw.execute(sql)
     except Exception as error:  # noqa: BLE001  as above
         _raise(connection, error, sql, ())
+
+
+@cache
+def _on_libpq() -> Callable[[Any], Any]:
+    # The driver comes with the extra `postgres`: SQLite must do without it.
+    from wallet.store.prepared import prepared_on
+
+    return prepared_on
 
 
 def _raise(connection: Connection, error: Exception, sql: str, parameters: Any) -> NoReturn:
@@ -198,8 +218,15 @@ def _time_to_text(value: datetime | None) -> str | None:
         if value.tzinfo is None:
             raise ValueError(f"a time without a zone: {value!r}")
         value = value.astimezone(UTC)
+    return _utc_to_text(value)
+
+
+# One moment stands in several rows of a use case.
+@lru_cache(maxsize=256)
+def _utc_to_text(value: datetime) -> str:
     return value.isoformat(" ", "microseconds")[:26]
 
 
+@lru_cache(maxsize=256)
 def _text_to_time(value: str) -> datetime:
     return datetime.fromisoformat(value).replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Select, String, bindparam, select, update
+from sqlalchemy import Column, Connection, Integer, Select, String, bindparam, select, union_all, update
 
 from wallet.facts import SightingFact, Vehicle
 from wallet.store.forecourt import sighting_from
@@ -64,10 +64,12 @@ def _of(mine: Column[Any], theirs: Column[Any]) -> Select[Any]:
     )
 
 
-_TWINS = [
-    Statement(_of(twins.c.first_vehicle_id, twins.c.second_vehicle_id)),
-    Statement(_of(twins.c.second_vehicle_id, twins.c.first_vehicle_id)),
-]
+_TWINS = Statement(
+    union_all(
+        _of(twins.c.first_vehicle_id, twins.c.second_vehicle_id),
+        _of(twins.c.second_vehicle_id, twins.c.first_vehicle_id),
+    )
+)
 
 
 def twins_of(connection: Connection, vehicle_id: str, floor_ppm: int) -> list[tuple[Vehicle, int]]:
@@ -77,8 +79,7 @@ def twins_of(connection: Connection, vehicle_id: str, floor_ppm: int) -> list[tu
             Vehicle(row.id, row.account_id, row.plate, row.colour, row.bound_at, row.unbound_at),
             int(row.alike_ppm),
         )
-        for statement in _TWINS
-        for row in statement.all(connection, vehicle_id=vehicle_id, floor_ppm=floor_ppm)
+        for row in _TWINS.all(connection, vehicle_id=vehicle_id, floor_ppm=floor_ppm)
     ]
     return sorted(found, key=lambda pair: (-pair[1], pair[0].plate))
 
