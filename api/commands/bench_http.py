@@ -1,4 +1,4 @@
-"""`platepay bench http`: CPU of the service for a sighting and a sale, next to doing nothing."""
+"""`platepay bench http`: CPU of the service for sightings, sales and departures, next to doing nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.commands.bench_http_load import Devices, empties, sales, send_all, set_up, sightings
+from api.commands.bench_http_load import (
+    Devices,
+    departures,
+    empties,
+    sales,
+    send_all,
+    set_up,
+    sightings,
+)
 from api.commands.failures import CommandError
 from api.commands.torture_postgres import PostgresServer, postgres_binaries
 from api.settings import read_settings
@@ -126,20 +134,28 @@ def _kinds(
 ) -> dict[str, Any]:
     """Each kind of request after a warm-up of its own."""
     count = WARM_UP + plan.requests
-    makers: dict[str, Callable[[], list[bytes]]] = {
-        "empty": lambda: empties(sightings(devices, count, STRANGERS)),
-        "sighting of a stranger": lambda: sightings(devices, count, STRANGERS),
-        "sighting of a customer": lambda: sightings(devices, count, 0),
-        "sale": lambda: sales(devices, count),
+    seen: list[bytes] = []
+
+    def again() -> list[bytes]:
+        seen.extend(sightings(devices, count, 0, "lane-2"))
+        return seen
+
+    makers: dict[str, tuple[Callable[[], list[bytes]], int]] = {
+        "empty": (lambda: empties(sightings(devices, count, STRANGERS)), 201),
+        "sighting of a stranger": (lambda: sightings(devices, count, STRANGERS), 201),
+        "sighting of a customer": (lambda: sightings(devices, count, 0), 201),
+        "sighting that joins a stay": (again, 201),
+        "sale": (lambda: sales(devices, count), 201),
+        "departure": (lambda: departures(devices, seen), 200),
     }
     rows: dict[str, Any] = {}
-    for kind, make in makers.items():
+    for kind, (make, wanted) in makers.items():
         tell(f"{store}: {kind}")
         requests = make()
-        send_all(port, requests[:1], 1)
-        send_all(port, requests[1:WARM_UP], CONNECTIONS)
+        send_all(port, requests[:1], 1, wanted)
+        send_all(port, requests[1:WARM_UP], CONNECTIONS, wanted)
         before = _cpu_s(pid)
-        run = send_all(port, requests[WARM_UP:], CONNECTIONS)
+        run = send_all(port, requests[WARM_UP:], CONNECTIONS, wanted)
         cpu_us = (_cpu_s(pid) - before) * 1e6 / run.requests
         ranked = sorted(run.latencies_ms)
         rows[kind] = {

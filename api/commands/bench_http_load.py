@@ -83,14 +83,14 @@ def _welcome(services: Services, number: int, now: datetime) -> None:
     wallet.channel_paid(ChannelPayment("bench", f"paid-{number}", order.id, RICH_FEN, now), now)
 
 
-def sightings(devices: Devices, count: int, first_plate: int) -> list[bytes]:
-    """Sightings of cars that nobody saw before, each at a pump of its own."""
+def sightings(devices: Devices, count: int, first_plate: int, camera: str = "lane-1") -> list[bytes]:
+    """Sightings by one camera, each of another car at a pump of its own."""
     seen = datetime.now(UTC) - timedelta(seconds=2)
     found = []
     for number in range(count):
         plate = plate_of(first_plate + number * 11)
         message = {
-            "sighting_id": str(uuid7()), "station": STATION, "camera": "lane-1",
+            "sighting_id": str(uuid7()), "station": STATION, "camera": camera,
             "pump": f"p{first_plate}-{number}", "first_seen_at": _time(seen), "last_seen_at": _time(seen),
             "text": plate, "colour": "blue", "wrong_ppm": 300, "looks": 8,
             "positions": [[[character, 999_950]] for character in plate],
@@ -117,6 +117,21 @@ def sales(devices: Devices, count: int) -> list[bytes]:
         )
         for number in range(count)
     ]  # fmt: skip
+
+
+def departures(devices: Devices, seen: Sequence[bytes]) -> list[bytes]:
+    """That the cars of these sightings have left."""
+    left = _time(datetime.now(UTC))
+    bodies = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in seen]
+    return [
+        _signed(
+            "/v1/departures",
+            {"sighting_id": body["sighting_id"], "left_at": left},
+            "bench-camera",
+            devices.camera_key,
+        )
+        for body in bodies
+    ]
 
 
 def empties(like: Sequence[bytes]) -> list[bytes]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from api.commands.bench_http import bench_http, missed_bars
-from api.commands.bench_http_load import Devices, empties, plate_of, sales, sightings
+from api.commands.bench_http_load import Devices, departures, empties, plate_of, sales, sightings
 from api.commands.failures import CommandError
-from api.hot_messages import sale_of, sighting_of
+from api.hot_messages import departure_of, sale_of, sighting_of
 
 DEVICES = Devices(b"a" * 64, b"b" * 64)
 
@@ -30,6 +30,8 @@ def test_an_unknown_store_is_refused() -> None:
 def test_what_is_sent_is_in_the_usual_form() -> None:
     for request in sightings(DEVICES, 3, 0):
         assert sighting_of(request.partition(b"\r\n\r\n")[2]) is not None
+    for request in departures(DEVICES, sightings(DEVICES, 3, 0)):
+        assert departure_of(request.partition(b"\r\n\r\n")[2]) is not None
     for request in sales(DEVICES, 3):
         assert sale_of(request.partition(b"\r\n\r\n")[2]) is not None
     assert empties(sightings(DEVICES, 1, 0))[0].startswith(b"POST /bench/empty ")
