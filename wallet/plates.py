@@ -1,7 +1,8 @@
 """The strings that a registered plate could be where a reading says so: likely ones, and all one step away.
 
-One step is another character at one position, or one character too few or too many. Each string is one look
-into the index of bound plates, so that nothing but the plate itself is stored, and that could be hashed.
+One step is another character at one position, or one character too few or too many. What is one step from a
+text is found by a dozen looks into indexes of the bound plates (`near_plates`); likely strings that are
+farther are looked up one by one.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from wallet import near_plates
 from wallet.habits import REGISTERED
 from wallet.store.database import create_schema, make_engine
 
@@ -27,7 +28,11 @@ CARS, CUSTOMERS = 27_000, 5_400
 STATION: Final = "bench"
 BOUND_AT: Final = "2026-01-01 00:00:00.000000"
 STAYED_AT: Final = "2026-05-15 08:00:00.000000"
-INDEXES: Final = ("uq_vehicles_bound_plate", "ix_vehicles_account_id")
+INDEXES: Final = (
+    "uq_vehicles_bound_plate",
+    "ix_vehicles_account_id",
+    *(str(index.name) for index in near_plates.indexes()),
+)
 
 
 def plate_of(number: int) -> str:
