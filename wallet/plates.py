@@ -31,19 +31,19 @@ def neighbours(text: str) -> list[str]:
     Some 230 with another character; some 260 with one more where it has seven, 8 with one fewer where it has
     eight.
     """
-    found: dict[str, None] = {}
+    found: list[str] = []
     for place, character in enumerate(text):
-        for other in may_stand_at(place, character, len(text)):
-            found[text[:place] + other + text[place + 1 :]] = None
+        before, after = text[:place], text[place + 1 :]
+        found += [before + other + after for other in may_stand_at(place, character, len(text))]
     if len(text) == SHORT:
         for place in range(LONG):
-            for other in may_stand_at(place, "", LONG):
-                found[text[:place] + other + text[place:]] = None
+            before, after = text[:place], text[place:]
+            found += [before + other + after for other in may_stand_at(place, "", LONG)]
     elif len(text) == LONG:
-        for place in range(LONG):
-            found[text[:place] + text[place + 1 :]] = None
-    found.pop(text, None)
-    return list(found)
+        found += [text[:place] + text[place + 1 :] for place in range(LONG)]
+    each_once = dict.fromkeys(found)
+    each_once.pop(text, None)
+    return list(each_once)
 
 
 def is_neighbour(text: str, plate: str) -> bool:

@@ -135,24 +135,20 @@ def head() -> str | None:
 
 def differences(connection: Connection) -> list[str]:
     """What tables, columns and indexes have that this version's do not, or the other way round."""
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
-    if connection.dialect.name != "sqlite":
-        return [str(difference) for difference in compare_metadata(context, metadata)]
+    near = {str(index.name) for index in near_plates.indexes()}
+    options = {"compare_type": True, "include_object": lambda _item, name, *_: name not in near}
+    context = MigrationContext.configure(connection, opts=options)
     with warnings.catch_warnings():
         # SQLAlchemy cannot reflect an index over an expression on SQLite, and says so: looked for here.
         warnings.filterwarnings("ignore", message=".*expression-based index")
         found = [str(difference) for difference in compare_metadata(context, metadata)]
-    wanted = {str(index.name) for index in near_plates.indexes()}
-    return found + [f"no index {name}" for name in sorted(wanted - _indexes(connection))]
+    lacking = near - _indexes(connection) if connection.dialect.name == "sqlite" else set()
+    return found + [f"no index {name}" for name in sorted(lacking)]
 
 
 def _indexes(connection: Connection) -> set[str]:
-    """The names of the indexes there are."""
-    if connection.dialect.name == "sqlite":
-        query = "SELECT name FROM sqlite_master WHERE type = 'index'"
-    else:
-        query = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
-    return set(connection.execute(text(query)).scalars())
+    """The names of the indexes of a SQLite database."""
+    return set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index'")).scalars())
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -165,7 +161,8 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 def _made_by(connection: Connection, tables: list[str]) -> str:
     """The version that made these tables, by what it was the first to have."""
-    if str(near_plates.indexes()[-1].name) in _indexes(connection):
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite and str(near_plates.indexes()[-1].name) in _indexes(connection):
         return "head"
     return next((version for version, first in _FIRST_WITH if first in tables), "0001")
 
