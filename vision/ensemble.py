@@ -67,44 +67,67 @@ def combine(first: PlateText, second: PlateText, trust: Trust = TRUST) -> PlateT
     if first.text is None or second.text is None or len(first.positions) != len(second.positions):
         other = second if surer is first else first
         return scaled(surer, trust.alone * (1 - other.confidence / 2))
-    pooled = [
-        pool(dict(one), dict(two), trust) for one, two in zip(first.positions, second.positions, strict=True)
+    return pooled([first, second], (trust.first, trust.second))
+
+
+def together(plates: Sequence[PlateText]) -> PlateText:
+    """What several cuts of one plate out of one picture say together; at least one.
+
+    Their mean, not their product: all show the same dirt and the same light, so that ten who agree are no
+    surer than one. A cut counts as much as it is sure, since one askew tells little. Cuts of other numbers
+    of characters deny the text.
+    """
+    readable = [plate for plate in plates if plate.text is not None and plate.confidence > 0]
+    if not readable:
+        return plates[0]
+    sure: dict[int, float] = {}
+    for plate in readable:
+        sure[len(plate.positions)] = sure.get(len(plate.positions), 0.0) + plate.confidence
+    length = max(sure, key=lambda n: sure[n])
+    agreed = [plate for plate in readable if len(plate.positions) == length]
+    mean = pooled(agreed, [plate.confidence / sure[length] for plate in agreed])
+    return scaled(mean, sure[length] / math.fsum(sure.values()))
+
+
+def pooled(plates: Sequence[PlateText], weights: Sequence[float]) -> PlateText:
+    """Readings of as many characters each as one: their weighted product, position by position."""
+    surest = max(plates, key=lambda plate: plate.confidence)
+    positions = [
+        pool([dict(position) for position in at], weights)
+        for at in zip(*(plate.positions for plate in plates), strict=True)
     ]
-    text = "".join(max(position, key=lambda c: position[c]) for position in pooled)
+    text = "".join(max(position, key=lambda c: position[c]) for position in positions)
+    texts = {plate.text for plate in plates if plate.text is not None}
     if not is_valid(text):
-        texts = {first.text, second.text}
-        text = max(texts, key=lambda t: math.prod(p.get(c, 0.0) for p, c in zip(pooled, t, strict=True)))
-    by_characters = math.prod(p.get(c, 0.0) for p, c in zip(pooled, text, strict=True))
-    confidence = by_characters * is_plate(first, second, trust)
-    plate = replace(
-        surer, text=text, positions=tuple(ranked(position) for position in pooled), confidence=confidence
-    )
-    if first.text == second.text or confidence <= surer.confidence:
+        text = max(texts, key=lambda t: math.prod(p.get(c, 0.0) for p, c in zip(positions, t, strict=True)))
+    by_characters = math.prod(p.get(c, 0.0) for p, c in zip(positions, text, strict=True))
+    confidence = by_characters * is_plate(plates, weights)
+    ranks = tuple(ranked(position) for position in positions)
+    plate = replace(surest, text=text, positions=ranks, confidence=confidence)
+    if len(texts) == 1 or confidence <= surest.confidence:
         return plate
-    # Readers that contradict each other make nothing surer than the surer of them is.
-    return scaled(plate, surer.confidence / confidence)
+    # Readings that contradict each other make nothing surer than the surest of them is.
+    return scaled(plate, surest.confidence / confidence)
 
 
-def is_plate(first: PlateText, second: PlateText, trust: Trust) -> float:
+def is_plate(plates: Sequence[PlateText], weights: Sequence[float]) -> float:
     """Chance that there is a plate of this kind at all: what a confidence has less than its characters."""
     odds = 1.0
-    for plate, weight in ((first, trust.first), (second, trust.second)):
+    for plate, weight in zip(plates, weights, strict=True):
         by_characters = math.prod(position[0][1] for position in plate.positions)
         share = min(plate.confidence / max(by_characters, FLOOR), 1 - FLOOR)
         odds *= (share / (1 - share)) ** weight
     return odds / (1 + odds)
 
 
-def pool(first: Mapping[str, float], second: Mapping[str, float], trust: Trust) -> dict[str, float]:
-    """The weighted product of two distributions over characters; what it lacks to 1 is unlisted."""
-    rest = [max(1 - math.fsum(d.values()), FLOOR) / UNLISTED for d in (first, second)]
-    weights = (trust.first, trust.second)
+def pool(distributions: Sequence[Mapping[str, float]], weights: Sequence[float]) -> dict[str, float]:
+    """The weighted product of distributions over characters; what it lacks to 1 is unlisted."""
+    rest = [max(1 - math.fsum(d.values()), FLOOR) / UNLISTED for d in distributions]
     raised = {
         character: math.prod(
-            max(d.get(character, r), FLOOR) ** w
-            for d, r, w in zip((first, second), rest, weights, strict=True)
+            max(d.get(character, r), FLOOR) ** w for d, r, w in zip(distributions, rest, weights, strict=True)
         )
-        for character in {**first, **second}
+        for character in dict.fromkeys(c for d in distributions for c in d)
     }
     unlisted = UNLISTED * math.prod(r**w for r, w in zip(rest, weights, strict=True))
     total = math.fsum(raised.values()) + unlisted

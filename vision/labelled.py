@@ -65,13 +65,15 @@ def evaluate_labels(
     reader: Reader,
     progress: Callable[[int, int], None] | None = None,
     *,
+    crops: bool = False,
     report: Report | None = None,
     with_views: bool = False,
 ) -> Report:
     """Read every picture and compare.
 
-    detector: None where each picture is one cut plate. progress: called with pictures done and all.
-    report: is gone on with where given. with_views: keep the surroundings of every miss.
+    crops: each picture is one cut plate; so it is without a detector, and then nobody levels it.
+    progress: called with pictures done and all. report: is gone on with where given. with_views: keep the
+    surroundings of every miss.
     """
     report = report or Report()
     for done, picture in enumerate(pictures, 1):
@@ -79,8 +81,8 @@ def evaluate_labels(
         readings: list[PictureReading] = []
         if image is None:
             report.unread_pictures.append(picture.path.name)
-        elif detector is None:
-            readings = [read_crop(image, reader)]
+        elif detector is None or crops:
+            readings = [read_crop(image, reader, detector)]
         else:
             readings = read_picture(image, detector, reader)
         add_picture(report, picture, readings, image if with_views else None)

@@ -9,7 +9,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from vision.rectify import level, possible_rows
+from vision.ensemble import together
+from vision.rectify import is_plausible, level, possible_rows
 from vision.types import Corners, Detection, Image, PlateText
 
 # Of a single picture a text is given where it is more likely right than wrong; of a track, readings as poor
@@ -27,13 +28,15 @@ LARGE_PX = 960
 PART = 0.6
 # What a part may have cut off ends within this share of its width from the border of the part.
 PART_BORDER = 0.1
-# A plate read less surely than this is looked at once more with its surroundings alone: it then takes this
-# share of the width of a picture that has a camera's shape.
+# A plate read less surely than this is looked at again.
 SURELY_READ = 0.97
-NEAR_SHARE = 0.35
+# What is read no better than this in the whole picture and in the first window is not looked at further.
+HOPELESS = 0.05
 NEAR_SHAPE = 0.6
 SURELY_WIDER = 1.5
 SAME_PLATE = 0.3
+# Corners of the same plate found anew make a box that is the same by more than this.
+SAME_PLACE = 0.5
 SURELY_ONE_ROW = 2.4
 GREY = 114
 # A plate that ends within this share of its width from the left or right border of a picture more than twice
@@ -44,6 +47,32 @@ FILLS_PICTURE = 0.5
 FLAT_LEVELS = 6
 
 Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where a plate is found anew, alone with its surroundings, in a picture of a camera's shape.
+
+    share: of the window's width that the plate takes. right, up: how far from the middle it stands, as shares
+    of the window's sides. lean: the window is sheared by so much of its height; a detector sees little of how
+    a plate leans, and its corners are seen best where the window takes that away.
+    """
+
+    share: float
+    right: float = 0.0
+    up: float = 0.0
+    lean: float = 0.0
+
+
+STRAIGHT = (
+    Window(0.35),
+    Window(0.45),
+    Window(0.27),
+    Window(0.2),
+    Window(0.35, right=-0.25, up=0.1),
+    Window(0.35, right=0.25, up=-0.1),
+)
+LEANING = (Window(0.3, lean=0.4), Window(0.3, lean=-0.4))
 
 
 class Detector(Protocol):
@@ -84,23 +113,33 @@ def read_picture(
     if not any(reading.plate.confidence >= GOOD_CONFIDENCE for reading in found):
         for detection in detect_further_away(image, detector):
             keep_better(found, read_detection(image, detection, reader))
-    for known in [reading for reading in found if reading.plate.confidence < SURELY_READ]:
-        for detection in detect_nearer(image, known.detection, detector):
-            keep_better(found, read_detection(image, detection, reader))
+    found = [
+        reading if reading.plate.confidence >= SURELY_READ else look_again(image, reading, detector, reader)
+        for reading in found
+    ]
     found.sort(key=lambda reading: -reading.detection.score)
     return [replace(r, plate=given_up(r.plate, least_confidence)) for r in found]
 
 
 def read_crop(
-    image: Image, reader: Reader, *, least_confidence: float = LEAST_CONFIDENCE_OF_A_CROP
+    image: Image,
+    reader: Reader,
+    detector: Detector | None = None,
+    *,
+    least_confidence: float = LEAST_CONFIDENCE_OF_A_CROP,
 ) -> PictureReading:
-    """The reading of a picture (H, W, 3) uint8 BGR that is one cut plate, with or without flat padding."""
+    """The reading of a picture (H, W, 3) uint8 BGR that is one cut plate, with or without flat padding.
+
+    detector: finds the corners of a plate that is not read surely as it lies; without it nobody levels it.
+    """
     inside = without_flat_border(image)
     h, w = inside.shape[:2]
     whole: Corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
     rows = (1,) if w / h >= SURELY_ONE_ROW else (1, 2)
-    plate = given_up(reader.read(inside, rows), least_confidence)
-    return PictureReading(Detection(whole, 1.0), plate, inside)
+    reading = PictureReading(Detection(whole, 1.0), reader.read(inside, rows), inside)
+    if detector is not None and reading.plate.confidence < SURELY_READ:
+        reading = look_again(inside, reading, detector, reader)
+    return replace(reading, plate=given_up(reading.plate, least_confidence))
 
 
 def read_detection(image: Image, detection: Detection, reader: Reader) -> PictureReading:
@@ -144,17 +183,54 @@ def detect_in_parts(image: Image, detector: Detector) -> list[Detection]:
     return found
 
 
-def detect_nearer(image: Image, known: Detection, detector: Detector) -> list[Detection]:
-    """The same plate as found with its surroundings alone, where its corners are seen best; or none."""
-    x1, y1, x2, y2 = box_of(known.corners)
-    width = max(x2 - x1, SURELY_WIDER * (y2 - y1)) / NEAR_SHARE
-    height = NEAR_SHAPE * width
-    left, top = round((x1 + x2 - width) / 2), round((y1 + y2 - height) / 2)
-    window = cut_out(image, left, top, round(width), round(height))
-    offset = np.array([left, top], np.float32)
-    near = [Detection(d.corners + offset, d.score) for d in detector.detect(window)]
-    place = box_of(known.corners)
-    return [d for d in near if overlap(box_of(d.corners), place) > SAME_PLATE][:1]
+def look_again(image: Image, known: PictureReading, detector: Detector, reader: Reader) -> PictureReading:
+    """The same plate found anew in several windows around it, and what these looks say together.
+
+    Where they are likelier wrong than right, two leaning windows have a say, each as much as all the others.
+    """
+    looks: list[PictureReading] = []
+    for window in STRAIGHT:
+        looks += look_nearer(image, known.detection, window, detector, reader)
+        if max(look.plate.confidence for look in (known, *looks)) < HOPELESS:
+            break
+    if not any(look.plate.text for look in looks):
+        return known
+    said = [together([look.plate for look in looks])]
+    if HOPELESS <= said[0].confidence < LEAST_CONFIDENCE:
+        for window in LEANING:
+            aslant = look_nearer(image, known.detection, window, detector, reader)
+            looks += aslant
+            said += [look.plate for look in aslant]
+    plate = together(said)
+    best = max(looks, key=lambda look: (look.plate.text == plate.text, look.plate.confidence))
+    return replace(best, plate=plate)
+
+
+def look_nearer(
+    image: Image, known: Detection, window: Window, detector: Detector, reader: Reader
+) -> list[PictureReading]:
+    """The same plate as found and read by the corners that one window shows; empty where it shows none."""
+    x1, y1, x2, y2 = place = box_of(known.corners)
+    across = max(x2 - x1, SURELY_WIDER * (y2 - y1)) / window.share
+    width, height = round(across), round(NEAR_SHAPE * across)
+    left = round((x1 + x2 - width) / 2 - window.right * width)
+    top = round((y1 + y2 - height) / 2 + window.up * height)
+    for found in detector.detect(leaning(cut_out(image, left, top, width, height), window.lean)):
+        corners = found.corners + np.array([left, top], np.float32)
+        corners[:, 0] -= window.lean * (found.corners[:, 1] - height / 2)
+        if overlap(box_of(corners), place) > SAME_PLACE and is_plausible(corners):
+            return [read_detection(image, Detection(corners, found.score), reader)]
+    return []
+
+
+def leaning(window: Image, lean: float) -> Image:
+    """The window sheared about its middle by so much of its height, grey where it shows nothing."""
+    if lean == 0.0:
+        return window
+    height, width = window.shape[:2]
+    shear = np.array([[1, lean, -lean * (height - 1) / 2], [0, 1, 0]], np.float32)
+    grey = (GREY, GREY, GREY)
+    return np.asarray(cv2.warpAffine(window, shear, (width, height), borderValue=grey), np.uint8)
 
 
 def cut_out(image: Image, left: int, top: int, width: int, height: int) -> Image:

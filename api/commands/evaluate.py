@@ -28,7 +28,7 @@ def evaluate(
     _check(labels)
     folder = check_folder(errors) if errors is not None else None
     reader = open_readers(readers, engine)
-    detector = None if crops else load_detector(engine)
+    detector = load_detector(engine)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("reading pictures", total=None)
@@ -37,6 +37,7 @@ def evaluate(
             detector,
             reader,
             lambda done, total: progress.update(bar, completed=done, total=total),
+            crops=crops,
             with_views=folder is not None,
         )
     figures = report.as_dict()

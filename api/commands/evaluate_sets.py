@@ -93,9 +93,9 @@ class LoadedSet:
                 )
                 yield
             return
-        needed = None if self.set.form == "crops" else detector
+        crops = self.set.form == "crops"
         for picture in self.pictures:
-            evaluate_labels([picture], needed, reader, report=report, with_views=with_views)
+            evaluate_labels([picture], detector, reader, crops=crops, report=report, with_views=with_views)
             yield
 
     def _frames(self) -> Iterator[tuple[LabelledPicture, np.ndarray]]:

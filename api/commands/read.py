@@ -26,7 +26,7 @@ PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 def read(paths: list[Path], *, as_json: bool, crops: bool, engine: str, readers: str) -> int:
     """Read every picture; returns 0, or 1 where at least one picture could not be opened."""
     reader = open_readers(readers, engine)
-    detector = None if crops else load_detector(engine)
+    detector = load_detector(engine)
     console = Console()
     failed = 0
     for path in _pictures(paths):
@@ -39,7 +39,7 @@ def read(paths: list[Path], *, as_json: bool, crops: bool, engine: str, readers:
                 _print_json({"file": str(path), "error": str(error), "plates": [], "ms": 0.0})
             continue
         started = time.perf_counter()
-        readings = [read_crop(image, reader)] if detector is None else read_picture(image, detector, reader)
+        readings = [read_crop(image, reader, detector)] if crops else read_picture(image, detector, reader)
         elapsed_ms = (time.perf_counter() - started) * 1000
         if as_json:
             plates = [_plate(reading) for reading in readings if reading.plate.text is not None]

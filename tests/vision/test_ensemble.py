@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from vision.ensemble import BothReaders, Trust, combine
+from vision.ensemble import BothReaders, Trust, combine, together
 from vision.plates import is_valid
 from vision.types import PlateText
 
@@ -79,3 +79,34 @@ def test_both_readers_read_the_same_crop_of_the_same_rows(say) -> None:
     both = BothReaders(Says("粤B12345"), Says("粤B12345")).read(crop, (1, 2))
     assert both.text == "粤B12345"
     assert asked == [(crop.shape, (1, 2))] * 2
+
+
+@pytest.mark.parametrize("cuts", [1, 2, 7])
+@pytest.mark.parametrize("confidence", [0.3, 0.9])
+def test_cuts_of_one_picture_that_agree_are_no_surer_than_one(say, cuts: int, confidence: float) -> None:
+    said = together([say("粤B12345", confidence)] * cuts)
+    assert said.text == "粤B12345"
+    assert said.confidence == pytest.approx(confidence, abs=0.005)
+
+
+def test_a_cut_that_contradicts_makes_the_others_less_sure(torn) -> None:
+    one, another = torn("粤B12345", "粤B12845", 0.9), torn("粤B12845", "粤B12345", 0.9)
+    agreed = together([one] * 3)
+    contradicted = together([one, one, one, another])
+    assert contradicted.text == "粤B12345"
+    assert contradicted.confidence < agreed.confidence - 0.1
+
+
+def test_a_cut_that_swallows_a_character_denies_what_the_others_say(say) -> None:
+    whole, swallowed = say("皖AD12345", 0.8, "green"), say("皖AD1245", 0.8)
+    both = together([whole, whole, swallowed])
+    assert both.text == "皖AD12345"
+    assert both.confidence == pytest.approx(0.8 * 2 / 3, abs=0.01)
+    assert together([swallowed, swallowed, whole]).text == "皖AD1245"
+
+
+def test_a_cut_counts_as_much_as_it_is_sure(say) -> None:
+    askew = [say("粤B12845", 0.15)] * 3
+    assert together([*askew, say("粤B12345", 0.95)]).text == "粤B12345"
+    assert together([say(None), say("粤B12345", 0.6)]).confidence == pytest.approx(0.6, abs=0.001)
+    assert together([say(None), say(None)]).text is None

@@ -14,12 +14,14 @@ HEADER = "file,plate_text,plate_type,layout,x1,y1,x2,y2,corners,width,height,sou
 
 
 class OneBox:
-    """Finds the same plates in every picture."""
+    """Finds the same plates in every whole picture, and none in a window of it."""
 
     def __init__(self, *boxes: tuple[float, float, float, float]) -> None:
         self.boxes = boxes
 
     def detect(self, image: np.ndarray) -> list[Detection]:
+        if image.shape[:2] != (100, 200):
+            return []
         return [
             Detection(np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32), 0.9)
             for x1, y1, x2, y2 in self.boxes

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -8,7 +9,7 @@ BOX = np.array([[20, 20], [180, 20], [180, 70], [20, 70]], np.float32)
 
 
 class ByDistance:
-    """Finds one box in a picture as it is, another in the same picture seen from further away."""
+    """Finds one box in the picture as it is, another in the same picture seen from further away."""
 
     def __init__(self, near: np.ndarray | None, far: np.ndarray | None) -> None:
         self.near, self.far = near, far
@@ -16,8 +17,7 @@ class ByDistance:
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         self.calls += 1
-        is_far = image.shape[1] > 200
-        box = self.far if is_far else self.near
+        box = {200: self.near, 400: self.far}.get(image.shape[1])
         if box is None:
             return []
         shift = np.array([image.shape[1] - 200, image.shape[0] - 100], np.float32) / 2
@@ -89,28 +89,97 @@ def test_a_picture_cut_to_its_plate_is_read(say) -> None:
     assert reading.plate.text == "粤B12345"
 
 
-class Nearer:
-    """Finds a plate some pixels off in the whole picture, and in its place where it is looked at alone."""
+class Painted:
+    """Finds the box around what is painted white: it sees where a plate lies, and not that it leans."""
+
+    def __init__(self, *, whole_picture_off_px: int = 0) -> None:
+        self.off_px = whole_picture_off_px
+        self.calls = 0
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        height, width = image.shape[:2]
-        if (width, height) == (200, 100):
-            return [Detection(BOX + 4, 0.8)]
-        if (width, height) == (400, 200):
+        self.calls += 1
+        ys, xs = np.nonzero(image[:, :, 0] > 230)
+        if not len(xs):
             return []
-        middle = (BOX + 4).mean(axis=0)
-        return [Detection((BOX - middle + [width / 2, height / 2]).astype(np.float32), 0.8)]
+        x1, y1, x2, y2 = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
+        box = np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
+        return [Detection(box + (self.off_px if self.calls == 1 else 0), 0.8)]
 
 
-def test_an_unsure_plate_is_looked_at_alone_and_the_better_reading_stays(say) -> None:
-    reader = InTurn(say("粤B12845", 0.8), say("粤B12345", 0.9))
-    [reading] = read_picture(PICTURE, Nearer(), reader)
+class ByCut:
+    """Reads one text where the cut is filled by the plate, another where it is not."""
+
+    def __init__(self, filled, askew) -> None:
+        self.filled, self.askew = filled, askew
+
+    def read(self, crop: np.ndarray, rows=(1,)):
+        return self.filled if (crop[4:-4, 4:-4] > 128).mean() > 0.97 else self.askew
+
+
+def painted(corners: np.ndarray) -> np.ndarray:
+    """A dark picture, 400 x 300, with a white plate."""
+    picture = np.full((300, 400, 3), 60, np.uint8)
+    cv2.fillPoly(picture, [corners.round().astype(np.int32)], (255, 255, 255))
+    return picture
+
+
+UPRIGHT = np.array([[140, 120], [260, 120], [260, 158], [140, 158]], np.float32)
+
+
+def test_an_unsure_plate_is_found_anew_in_windows_around_it(say) -> None:
+    detector = Painted(whole_picture_off_px=5)
+    reader = ByCut(filled=say("粤B12345", 0.9), askew=say("粤B12845", 0.8))
+    [reading] = read_picture(painted(UPRIGHT), detector, reader)
     assert reading.plate.text == "粤B12345"
-    assert np.allclose(reading.detection.corners, BOX, atol=1)
+    assert np.allclose(reading.detection.corners, UPRIGHT, atol=1.5)
+    assert detector.calls == 1 + 6
+    # Six looks at one picture are no surer than each of them.
+    assert reading.plate.confidence == pytest.approx(0.9, abs=0.005)
 
-    [reading] = read_picture(PICTURE, Nearer(), InTurn(say("粤B12845", 0.8), say("粤B12345", 0.7)))
-    assert reading.plate.text == "粤B12845"
-    assert np.allclose(reading.detection.corners, BOX + 4)
+
+@pytest.mark.parametrize("lean", [0.4, -0.4])
+def test_how_a_plate_leans_is_seen_in_a_window_that_leans_against_it(say, lean: float) -> None:
+    leaning = UPRIGHT.copy()
+    leaning[:, 0] -= lean * (UPRIGHT[:, 1] - UPRIGHT[:, 1].mean())
+    reader = ByCut(filled=say("粤B12345", 0.95), askew=say("粤B12845", 0.3))
+    detector = Painted()
+    [reading] = read_picture(painted(leaning), detector, reader)
+    assert reading.plate.text == "粤B12345"
+    assert np.allclose(reading.detection.corners, leaning, atol=2.5)
+
+
+def test_what_is_likelier_right_than_wrong_is_not_looked_at_aslant(say) -> None:
+    for confidence, calls in ((0.98, 1), (0.6, 1 + 6), (0.4, 2 + 6 + 2), (0.03, 2 + 1)):
+        detector, plate = Painted(), say("粤B12345", confidence)
+        read_picture(painted(UPRIGHT), detector, ByCut(plate, plate))
+        assert detector.calls == calls, confidence
+
+
+def test_a_plate_that_no_window_shows_keeps_its_reading(say) -> None:
+    [reading] = read_picture(PICTURE, ByDistance(BOX, None), InTurn(say("粤B12345", 0.8)))
+    assert (reading.plate.text, reading.plate.confidence) == ("粤B12345", 0.8)
+    assert np.allclose(reading.detection.corners, BOX)
+
+
+def test_a_cut_plate_that_nobody_levelled_is_levelled_where_there_is_a_detector(say) -> None:
+    turned = np.array([[8, 4], [150, 24], [147, 60], [5, 40]], np.float32)
+    crop = painted(turned)[:66, :156]
+    reader = ByCut(filled=say("贵A096K9", 0.9), askew=say("冀A096K9", 0.6))
+    assert read_crop(crop, reader).plate.text == "冀A096K9"
+    assert read_crop(crop, reader, Turned(turned)).plate.text == "贵A096K9"
+
+
+class Turned:
+    """Finds a plate of known corners by the middle of what is white."""
+
+    def __init__(self, corners: np.ndarray) -> None:
+        self.corners = corners
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        ys, xs = np.nonzero(image[:, :, 0] > 230)
+        middle = np.array([xs.min() + xs.max() + 1, ys.min() + ys.max() + 1], np.float32) / 2
+        known = (self.corners.min(axis=0) + self.corners.max(axis=0)) / 2
+        return [Detection((self.corners - known + middle).astype(np.float32), 0.8)]
 
 
 class SmallOnes:

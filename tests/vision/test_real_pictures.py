@@ -57,6 +57,17 @@ def test_real_crops_are_read(name: str, every: int) -> None:
     assert exact_share(measure_crops(name, every)) >= 0.95
 
 
+def test_cut_plates_that_nobody_levelled_are_read_better_with_a_detector() -> None:
+    right = {}
+    readers = both_readers()
+    for detector in (None, load_detector(precision="f32")):
+        report = Report()
+        for picture in some("dev/edenatoniuma_crops", 1):
+            add_picture(report, picture, [read_crop(read_image(picture.path), readers, detector)])
+        right[detector is not None] = sum(o.is_exact for o in report.outcomes)
+    assert right[True] >= right[False] + 2
+
+
 def test_real_pictures_are_read_end_to_end() -> None:
     report = Report()
     detector, reader = load_detector(precision="f32"), both_readers()
