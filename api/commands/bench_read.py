@@ -6,8 +6,8 @@ turns, so that whatever else the machine does meets both. With `--json` one obje
     machine: cpu, cores, amx; frame: width, height; rounds; weights_mb; detector_long_side_px
     engines: by name
         ours: detect, level, read and total ms; least_ms: the total of the cheapest frame; detections: a frame
-        parts: what the stages consist of: letterbox, boxes (from the network's output), colour, decoder, and
-               what the networks need beside: detector, reader
+        parts: what the stages consist of: letterbox, detector, boxes (from its output), colour, input,
+               reader, decoder, text; measured on the frame a second time, when less is waited for memory
         second_reader: ms of one crop
         reference: detect, crop, read and total ms
         ratio: total of ours / total of the reference
@@ -40,7 +40,7 @@ from vision.backends import load_detector, load_reader, load_second_reader
 from vision.cards import WEIGHTS
 from vision.colour import colour_probabilities
 from vision.detector import PlateDetector, decode_poses, letterbox
-from vision.reader import PlateReader, kind_weights, reader_input, reader_line
+from vision.reader import PlateReader, kind_weights, plate_text, reader_input, reader_line
 from vision.rectify import level, possible_rows
 from vision.types import Image
 
@@ -129,7 +129,8 @@ class EngineBench:
         colours = timed("colour", lambda: colour_probabilities(crop))
         batch = timed("input", lambda: reader_input(reader_line(crop, rows)))
         output = timed("reader", lambda: reader.network.run(batch))[0]
-        timed("decoder", lambda: reader.decoder.decode(output, kind_weights(colours)))
+        decoded = timed("decoder", lambda: reader.decoder.decode(output, kind_weights(colours)))
+        timed("text", lambda: plate_text(decoded, colours, reader.limits))
 
     def figures(self) -> dict[str, Any]:
         """What is printed of this engine."""
