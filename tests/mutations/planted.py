@@ -164,8 +164,8 @@ PLANTED = (
     Planted(
         "charges of one wallet wait for each other's commits",
         "wallet/store/batching.py",
-        "if last is not None and not last.done():",
-        "if False:",
+        "return last is None or last.done()",
+        "return True",
         _wallet("singles"),
         "postgresql",
     ),

@@ -206,10 +206,10 @@ class PostgresqlLanes:
 
     def _goes_alone(self, lane: str) -> bool:
         """Whether nobody would wait for it or it for them: locks are held until the commit is on disk."""
-        last = self._last.get(lane)
-        if last is not None and not last.done():
+        if self._singles.load + sum(one.load for one in self._lanes) >= _FEW:
             return False
-        return self._singles.load + sum(one.load for one in self._lanes) < _FEW
+        last = self._last.get(lane)
+        return last is None or last.done()
 
     def _note(self, lane: str, answer: Future[Any]) -> None:
         """The last one of each lane; those that are done are forgotten now and then."""
