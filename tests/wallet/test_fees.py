@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import threading
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -140,6 +141,41 @@ def test_settlements_together_are_the_fees_of_what_is_left_however_they_are_cut(
 
 
 # Settling ---------------------------------------------------------------------------------------------------
+
+
+def test_moves_are_counted_by_terms_and_those_that_do_not_count_hide_no_other():
+    terms = {
+        "demo": [_terms(100_000, seconds=0), _terms(200_000, seconds=10)],
+        "new": [_terms(1, seconds=50)],
+    }
+    early, late = START + timedelta(seconds=5), START + timedelta(seconds=15)
+    moves = [
+        Move("demo", 1, late, 0, 1_000),  # settled before
+        Move("none", 2, early, 0, 1_000),  # no terms at all
+        Move("new", 2, early, 0, 1_000),  # before its terms
+        Move("demo", 2, late, 0, 1_000),
+        Move("demo", 2, late, 0, 2_000),
+        Move("demo", 3, early, 0, 500),
+        Move("demo", 3, early, 500, 300),
+        Move("demo", 3, early, 300, 0),
+    ]
+    due = {}
+    count(due, moves, terms, {"demo": 1})
+    assert list(due) == ["demo"]
+    assert due["demo"].latest_at == late
+    found = {name: astuple(one) for name, one in due["demo"].by_terms.items()}
+    assert found == {"demo-0": (1, 2, 500, 500, 0), "demo-10": (2, 0, 3_000, 0, 600)}
+    assert astuple(due["demo"].total()) == (3, 2, 3_500, 500, 600)
+
+
+def test_the_first_block_of_a_station_that_was_never_settled_counts():
+    due = {}
+    count(due, [Move("demo", 1, START, 0, 1_000)], {"demo": [_terms(100_000)]}, {})
+    assert due["demo"].total().fee_fen == 100
+
+
+def test_a_sale_of_one_fen_may_cost_its_fen():
+    assert fee_of(_terms(0, 5), 1) == 1
 
 
 def test_a_station_without_terms_has_no_fee(wallet, books):
