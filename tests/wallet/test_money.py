@@ -35,6 +35,13 @@ def test_yuan_become_fen(text, amount_fen):
 
 
 @pytest.mark.parametrize(
+    ("amount_fen", "written"), [(0, "0.00"), (1, "0.01"), (-1, "-0.01"), (24_531, "245.31"), (-100, "-1.00")]
+)
+def test_fen_become_yuan(amount_fen, written):
+    assert format_yuan(amount_fen) == written
+
+
+@pytest.mark.parametrize(
     "text", ["", "1.", ".5", "1.234", "1e3", "１２", "1,000", " 1", "1 ", "NaN", "--1", "1\n"]
 )
 def test_what_is_not_yuan_is_refused(text):
