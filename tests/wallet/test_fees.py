@@ -6,7 +6,7 @@ import random
 import re
 import threading
 from dataclasses import astuple
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -333,6 +333,27 @@ def test_the_night_settles_once_up_to_midnight(wallet, books):
     assert not wallet.fees.settle_nightly(LATER + timedelta(hours=3))
     (settled,) = wallet.fees.settlements()
     assert (settled.fee_fen, settled.actor, settled.command_key) == (100, "nightly", "nightly:2099-01-01")
+
+
+def test_the_night_counts_what_was_sealed_by_midnight_utc_and_nothing_after(wallet, books):
+    books.agree(100_000)
+    books.agree(5, station="north")
+    assert [one.station for one in wallet.fees.terms("demo")] == ["demo"]
+    books.charge(1_000)
+    wallet.proving.seal(KEY, everything=True)
+    day = wallet.proving.head().sealed_at.astimezone(UTC)
+    evening = day.replace(hour=23, minute=59, second=59, microsecond=999_999)
+    assert wallet.fees.settle_nightly(evening.astimezone(timezone(timedelta(hours=8))))
+    assert wallet.fees.settlements() == []
+    night = evening + timedelta(hours=3, minutes=4, seconds=5)
+    assert wallet.fees.settle_nightly(night)
+    (settled,) = wallet.fees.settlements()
+    assert (settled.fee_fen, settled.actor) == (100, "nightly")
+    # It is the command of that midnight to the microsecond: with another time the name would be refused.
+    midnight = night.replace(hour=0, minute=0, second=0, microsecond=0)
+    by = {"key": f"nightly:{midnight.date()}", "actor": "li", "now": night}
+    assert wallet.fees.settle(through=midnight, **by).fee_fen == 100
+    assert len(wallet.fees.settlements()) == 1
 
 
 def test_a_station_that_sells_nothing_is_not_counted_from_the_beginning_each_night(wallet, books):
