@@ -108,6 +108,7 @@ def test_only_whole_fen_in_range_are_money(amount):
 @pytest.mark.parametrize(("amount_fen", "least"), [(LARGEST_FEN, 0), (0, 0), (1, 1), (-5, -5)])
 def test_both_ends_of_the_range_are_money(amount_fen, least):
     assert fen(amount_fen, least=least) == amount_fen
+    assert fen(0) == 0
 
 
 @pytest.mark.parametrize(
