@@ -37,9 +37,8 @@ CARD = {
     "trained_on": "CCPD scenes (MIT) as they are and with drawn plates laid over the real ones; "
     "drawn plates on other pictures; open-lpr and RobertLucian foreign plates (boxes only); "
     "COCO pictures without plates",
-    "made_with": "models/plate_detector: dataset, train, slim, harden, export; "
-    "config.toml to config-third.toml, config-slim.toml, config-harden.toml, "
-    "config-harden-second.toml",
+    "made_with": "models/plate_detector: dataset, train, slim, export; "
+    "config.toml to config-third.toml, config-slim.toml",
     "long_side_px": 384,
     "score": 0.42,
 }

@@ -33,13 +33,10 @@ def pictures_of(data: Path) -> list[Path]:
     return sorted((data.parent / line.split(":", 1)[1].strip()).rglob("*.jpg"))
 
 
-def seen(picture: Image, size: tuple[int, int], rng: Generator, nearest: float = 0.5) -> Image:
-    """The picture larger or smaller, cut or framed to (width, height), in other light.
-
-    nearest: how much larger it may be, as a natural logarithm.
-    """
+def seen(picture: Image, size: tuple[int, int], rng: Generator) -> Image:
+    """The picture larger or smaller, cut or framed to (width, height), in other light."""
     w, h = size
-    scale = w / picture.shape[1] * float(np.exp(rng.uniform(-0.5, nearest)))
+    scale = w / picture.shape[1] * float(np.exp(rng.uniform(-0.5, 0.5)))
     matrix = np.float32([[scale, 0, 0], [0, scale, 0]])
     for axis, (whole, part) in enumerate(zip(picture.shape[1::-1], size, strict=True)):
         matrix[axis, 2] = rng.uniform(min(0, part - whole * scale), max(0, part - whole * scale))
@@ -48,9 +45,9 @@ def seen(picture: Image, size: tuple[int, int], rng: Generator, nearest: float =
     return np.clip(lit, 0, 255).astype(np.uint8)
 
 
-def batch_of(paths: list[Path], size: tuple[int, int], rng: Generator, nearest: float = 0.5) -> Tensor:
+def batch_of(paths: list[Path], size: tuple[int, int], rng: Generator) -> Tensor:
     """(N, 3, H, W) float32 RGB 0..1."""
-    stacked = np.stack([seen(load_image(path), size, rng, nearest) for path in paths])
+    stacked = np.stack([seen(load_image(path), size, rng) for path in paths])
     batch = torch.from_numpy(stacked[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 255)
     return batch.contiguous(memory_format=torch.channels_last)
 

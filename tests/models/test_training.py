@@ -86,33 +86,6 @@ def test_slimmer_score_says_what_it_was_taught_and_moves_no_corner(tmp_path: Pat
     assert np.abs(outputs[0][4] - outputs[1][4]).max() < 0.2
 
 
-def test_the_hard_swish_says_what_the_swish_said(tmp_path: Path) -> None:
-    pytest.importorskip("ultralytics")
-    onnxruntime = pytest.importorskip("onnxruntime")
-    onnx = pytest.importorskip("onnx")
-    from models.plate_detector.export import export
-    from models.plate_detector.harden import CONFIG, distil
-    from models.plate_detector.train import train
-
-    config = read_config()
-    config["train"] |= {"epochs": 1, "image_size": 160, "batch": 4, "last_epochs_without_mosaic": 0}
-    data = small_dataset(tmp_path / "data", 12, 4)
-    before = train(config, data, tmp_path / "run", start=None)
-    few = tomllib.loads(CONFIG.read_text())
-    few["train"] |= {"steps": 30, "batch": 4, "image_size": 160}
-    after = distil(few, before, before, data, tmp_path / "hard")
-
-    paths = [export(checkpoint, "test") for checkpoint in (before, after)]
-    operations = [[node.op_type for node in onnx.load(str(path)).graph.node] for path in paths]
-    assert operations[1].count("HardSwish") == operations[0].count("Sigmoid") - 2
-    picture = cv2.imread(str(next((tmp_path / "data" / "images" / "train").glob("*.jpg"))))
-    batch = np.ascontiguousarray(picture[:96, :160, ::-1].transpose(2, 0, 1)[None], np.float32) / 255
-    outputs = [onnxruntime.InferenceSession(str(p)).run(None, {"images": batch})[0][0] for p in paths]
-    assert np.abs(outputs[0][4] - outputs[1][4]).max() < 0.1
-    apart = np.abs(outputs[0][5:].reshape(4, 3, -1)[:, :2] - outputs[1][5:].reshape(4, 3, -1)[:, :2])
-    assert np.median(apart) < 2.0
-
-
 @pytest.fixture
 def one_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One drawn plate in place of the real crops; returns a pool that holds it too."""
