@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from wallet.facts import Outcome, Posterior, Reason, SightingFact, Vehicle
-from wallet.money import MILLION, format_yuan, share_up
+from wallet.money import MILLION, format_yuan, share_down, share_up, times_up
 from wallet.rules import Rules
 
 
@@ -30,16 +31,30 @@ class Likely:
         return MILLION - self.ppm
 
 
+# Of the sure errors of one camera another makes the same so often: some are on the plate itself.
+SAME_ERROR_PPM: Final = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What another camera surely said of the stay that a sighting continues: the very same text and colour.
+    """What another camera surely said of the car: the very text and colour of the likely vehicle.
 
-    reading_wrong_ppm: of that reading alone. wrong_ppm, runner_up_ppm: of the decision that was made on it.
+    reading_wrong_ppm: of that reading alone. wrong_ppm, runner_up_ppm: of the decision that was made on it,
+    where it is one of the stay that the sighting continues; else None.
     """
 
     reading_wrong_ppm: int
-    wrong_ppm: int
-    runner_up_ppm: int
+    wrong_ppm: int | None = None
+    runner_up_ppm: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What all cameras say. read_ppm: chance that the text is wrong; is_plate: one of them read the plate."""
+
+    read_ppm: int
+    likely: Likely
+    is_plate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +149,20 @@ def decide(
     amount_fen: what would be held (or is held already, where the sighting continues a stay).
     objections: what else speaks against it, whatever was read. proof: of another camera, in the same stay.
     """
-    if proof is not None and agrees(sighting, likely):
-        sighting = replace(sighting, wrong_ppm=min(sighting.wrong_ppm, proof.reading_wrong_ppm))
-        likely = proved(likely, proof)
+    said = together(sighting, likely, proof, rules)
+    likely = said.likely
     loss_fen = share_up(amount_fen + rules.dispute_cost_fen, likely.wrong_ppm)
     numbers = the_sum(likely, amount_fen, loss_fen, rules)
-    doubts = [*_doubts(sighting, likely, loss_fen, rules, numbers), *objections]
+    doubts = [*_doubts(sighting, said, loss_fen, rules, numbers), *objections]
     plate = likely.vehicle.plate
+    read = f"Read {plate}" if sighting.text == plate else f"Another camera surely read {plate}, which fits"
     sure = Reason(
         "sure",
-        f"Read {sighting.text}, registered, {sighting.colour}; the expected loss of {loss_fen} fen does not "
+        f"{read}, registered, {sighting.colour}; the expected loss of {loss_fen} fen does not "
         f"exceed the {rules.asking_cost_fen} fen that a review and the driver's waiting cost.",
         numbers,
     )
-    if not doubts and sighting.text != plate:
+    if not doubts and not said.is_plate:
         raise ValueError(f"{sighting.text} is not {plate}, yet nothing was doubted")
     return Decision(
         outcome="review" if doubts else "auto",
@@ -161,20 +176,82 @@ def decide(
     )
 
 
-def agrees(sighting: SightingFact, likely: Likely) -> bool:
-    """Whether a reading says what another camera proved: registered text and colour, likelier than not."""
+def together(sighting: SightingFact, likely: Likely, proof: Proof | None, rules: Rules) -> Together:
+    """What a sighting says, and what it says with another camera's word.
+
+    Two sure cameras that agree: whatever speaks against the vehicle, both would have to see wrongly. In a
+    stay that another camera surely opened, an unsure look that agrees or leaves the vehicle open is as sure
+    as that one was, less what this look says for another text. Else the proof proves nothing.
+    """
     vehicle = likely.vehicle
-    is_same = sighting.text == vehicle.plate and sighting.colour == vehicle.colour
-    return is_same and 2 * sighting.wrong_ppm <= MILLION
+    alone = Together(serial_wrong_ppm(sighting), likely, is_plate=sighting.text == vehicle.plate)
+    if proof is None or sighting.colour != vehicle.colour:
+        return alone
+    if sighting.wrong_ppm <= rules.auto_ceiling_ppm:
+        return replace(alone, likely=_scaled(likely, SAME_ERROR_PPM, MILLION)) if alone.is_plate else alone
+    if alone.is_plate and 2 * sighting.wrong_ppm > MILLION:
+        return alone
+    found = _proved(likely, proof, *_against(sighting, vehicle.plate))
+    if found is None or found.read_ppm > rules.auto_ceiling_ppm:
+        return alone
+    best = replace(
+        found.likely,
+        ppm=max(found.likely.ppm, likely.ppm),
+        runner_up_ppm=min(found.likely.runner_up_ppm, likely.runner_up_ppm),
+    )
+    return replace(found, likely=best)
 
 
-def proved(likely: Likely, proof: Proof) -> Likely:
-    """The vehicle, as sure as the surer of two cameras that agree, and so its runner-up."""
+def serial_wrong_ppm(sighting: SightingFact) -> int:
+    """The doubt of a reading but for what it leaves to other provinces; all of it without positions.
+
+    Whose cars come to a station is known, and the posterior weighs a province by it: a car from far away with
+    the very serial of a customer is rarer than any doubt between two provinces.
+    """
+    if sighting.text is None or not sighting.positions:
+        return sighting.wrong_ppm
+    right_ppm = MILLION - sighting.wrong_ppm
+    listed = dict(sighting.positions[0])
+    own_ppm, all_ppm = listed.get(sighting.text[0], 0), sum(listed.values())
+    if own_ppm == 0 or right_ppm * all_ppm >= MILLION * own_ppm:
+        return sighting.wrong_ppm
+    return MILLION - share_down(right_ppm, all_ppm, own_ppm)
+
+
+def _proved(likely: Likely, proof: Proof, part: int, whole: int) -> Together | None:
+    """The word of a camera that opened the stay, its doubts times `part` for each `whole`, or None."""
+    if proof.wrong_ppm is None or proof.runner_up_ppm is None:
+        return None
+    as_then = replace(likely, ppm=MILLION - proof.wrong_ppm, runner_up_ppm=proof.runner_up_ppm)
+    read_ppm = times_up(proof.reading_wrong_ppm, part, whole)
+    return Together(read_ppm, _scaled(as_then, part, whole), is_plate=True)
+
+
+def _scaled(likely: Likely, part: int, whole: int) -> Likely:
+    """All that speaks against the vehicle, times `part` for each `whole`; at most a certainty."""
     return replace(
         likely,
-        ppm=max(likely.ppm, MILLION - proof.wrong_ppm),
-        runner_up_ppm=min(likely.runner_up_ppm, proof.runner_up_ppm),
+        ppm=MILLION - min(MILLION, times_up(likely.wrong_ppm, part, whole)),
+        runner_up_ppm=min(MILLION, times_up(likely.runner_up_ppm, part, whole)),
     )
+
+
+def _against(sighting: SightingFact, plate: str) -> tuple[int, int]:
+    """What a look says for the text it reads, against this plate: (part, whole), the product over positions.
+
+    A character that is not listed is as likely as one in a million; so is a text of another length.
+    """
+    if sighting.text == plate:
+        return 1, 1
+    if len(sighting.positions) != len(plate):
+        return MILLION, 1
+    part = whole = 1
+    for position, own in zip(sighting.positions, plate, strict=True):
+        listed = dict(position)
+        top, listed_ppm = max(listed.values(), default=0), listed.get(own, 0)
+        if listed_ppm < top:
+            part, whole = part * top, whole * max(1, listed_ppm)
+    return part, whole
 
 
 def the_sum(likely: Likely, amount_fen: int, loss_fen: int, rules: Rules) -> tuple[tuple[str, int], ...]:
@@ -191,14 +268,15 @@ def the_sum(likely: Likely, amount_fen: int, loss_fen: int, rules: Rules) -> tup
 
 def _doubts(
     sighting: SightingFact,
-    likely: Likely,
+    said: Together,
     loss_fen: int,
     rules: Rules,
     numbers: tuple[tuple[str, int], ...],
 ) -> list[Reason]:
+    likely, read_ppm = said.likely, said.read_ppm
     vehicle = likely.vehicle
     doubts = []
-    if sighting.text != vehicle.plate:
+    if not said.is_plate:
         doubts.append(
             Reason(
                 "fuzzy_match",
@@ -220,13 +298,13 @@ def _doubts(
                 (("runner_up_ppm", likely.runner_up_ppm), ("runner_up_floor_ppm", rules.runner_up_floor_ppm)),
             )
         )
-    if sighting.wrong_ppm > rules.auto_ceiling_ppm:
+    if read_ppm > rules.auto_ceiling_ppm:
         doubts.append(
             Reason(
                 "unsure_reading",
-                f"The reading is wrong with {sighting.wrong_ppm} ppm; above {rules.auto_ceiling_ppm} ppm no "
+                f"The reading is wrong with {read_ppm} ppm; above {rules.auto_ceiling_ppm} ppm no "
                 "money moves.",
-                (("reading_wrong_ppm", sighting.wrong_ppm), ("auto_ceiling_ppm", rules.auto_ceiling_ppm)),
+                (("reading_wrong_ppm", read_ppm), ("auto_ceiling_ppm", rules.auto_ceiling_ppm)),
             )
         )
     elif loss_fen > rules.asking_cost_fen:

@@ -17,12 +17,11 @@ from wallet.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class StayNote:
-    """The stay that a sighting continued. proof: what another camera had surely said of it, if any."""
+    """The stay that a sighting continued."""
 
     id: str
     state: str
     hold_fen: int
-    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,9 @@ class Inputs:
 
     bound: the bindings of the candidates at that time. available_fen: of the likely vehicle's wallet when the
     loss was weighed; for_hold_fen: when the hold was placed, after holds of overstays were released. Both
-    None where no wallet was asked. objections: what else spoke against it. wanted: what limits and tariff
-    made of the hold. weighed: None where the posterior came from somebody who did not say what it is made of.
+    None where no wallet was asked. objections: what else spoke against it. proof: what another camera had
+    surely said of the car, if any. wanted: what limits and tariff made of the hold. weighed: None where the
+    posterior came from somebody who did not say what it is made of.
     """
 
     bound: tuple[Vehicle, ...] = ()
@@ -51,6 +51,7 @@ class Inputs:
     for_hold_fen: int | None = None
     stay: StayNote | None = None
     objections: tuple[Reason, ...] = ()
+    proof: Proof | None = None
     wanted: Wanted = field(default_factory=Wanted)
     weighed: Weighed | None = None
 
@@ -78,8 +79,9 @@ class Notes:
             self.inputs,
             available_fen=available_fen,
             for_hold_fen=available_fen,
-            stay=None if stay is None else StayNote(stay.id, stay.state, stay.hold_fen, proof),
+            stay=None if stay is None else StayNote(stay.id, stay.state, stay.hold_fen),
             objections=tuple(objections),
+            proof=proof,
             wanted=wanted,
         )
 

@@ -68,6 +68,11 @@ def share_up(amount_fen: int, chance_ppm: int) -> int:
     return -(-amount_fen * chance_ppm // MILLION)
 
 
+def times_up(amount: int, part: int, whole: int) -> int:
+    """`amount` times `part` for each `whole`, rounded up; `whole` above zero."""
+    return -(-amount * part // whole)
+
+
 def share_down(amount_fen: int, part_fen: int, whole_fen: int) -> int:
     """`part_fen` of `whole_fen` of an amount, rounded down."""
     return amount_fen * part_fen // whole_fen

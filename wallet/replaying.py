@@ -45,8 +45,7 @@ def decide_again(sighting: SightingFact, posterior: Posterior, inputs: Inputs, r
         amount_fen = decide.hold_for(inputs.available_fen, inputs.wanted, rules)
     else:
         amount_fen = stay.hold_fen if stay.state == "open" else 0
-    proof = None if stay is None else stay.proof
-    decision = decide.decide(sighting, likely, amount_fen, rules, inputs.objections, proof)
+    decision = decide.decide(sighting, likely, amount_fen, rules, inputs.objections, inputs.proof)
     if decision.outcome != "auto" or stay is not None:
         return _verdict(decision, joined=decision.outcome == "auto")
     hold_fen = decide.hold_for(inputs.for_hold_fen, inputs.wanted, rules)

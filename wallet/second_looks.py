@@ -12,16 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wallet.decide import Proof
 from wallet.facts import Reason
 from wallet.rules import Rules
 from wallet.store import second_looks as rows
-from wallet.twins import is_second_look
+from wallet.store import twins as twin_rows
+from wallet.twins import MOST_LOOKS, is_sure_of
 
 if TYPE_CHECKING:
     from wallet.objections import Case
+
+
+# Of two provinces the one whose cars come so many times oftener is believed.
+COMES_OFTENER: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,22 @@ class Look:
     camera: str
     text: str | None
     wrong_ppm: int
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """What is known at a station. stands_elsewhere: whether a text was lately seen at a pump. cars_with: how
+    many cars with such first two characters came, as counted last night."""
+
+    stands_elsewhere: Callable[[str], bool]
+    cars_with: Callable[[str], int]
 
 
 def objections(case: Case) -> Sequence[Reason]:
     """Why a car at a pump needs a person: a camera on its way there was sure of another text."""
     sighting, rules, connection = case.sighting, case.rules, case.connection
+    vehicle = case.likely.vehicle
     if sighting.pump is None or sighting.text is None:
         return ()
     since = sighting.first_seen_at - timedelta(seconds=rules.twin_proof_s)
@@ -44,22 +60,34 @@ def objections(case: Case) -> Sequence[Reason]:
     def stands_elsewhere(text: str) -> bool:
         return rows.was_at_a_pump(connection, sighting.station, text, since)
 
-    return doubts(sighting.text, [Look(*row) for row in found], stands_elsewhere, rules)
+    def cars_with(prefix: str) -> int:
+        return rows.cars_with(connection, sighting.station, prefix)
+
+    looks = [Look(*row) for row in found]
+    return doubts(vehicle.plate, vehicle.colour, looks, Station(stands_elsewhere, cars_with), rules)
 
 
 def doubts(
-    text: str, looks: Sequence[Look], stands_elsewhere: Callable[[str], bool], rules: Rules
+    text: str, colour: str, looks: Sequence[Look], station: Station, rules: Rules
 ) -> tuple[Reason, ...]:
-    """The reason `read_otherwise` where one of these looks tells of this car and says another text.
+    """The reason `read_otherwise` where one of these looks tells of this car and says another plate.
 
-    stands_elsewhere: whether a text was lately seen at a pump. The words of the reason do not tell what was
-    read: it may be a stranger's plate.
+    text, colour: of the plate that would pay; plates of two colours may have one text. The words of the
+    reason do not tell what was read: it may be a stranger's plate.
     """
     sure = [look for look in looks if look.wrong_ppm <= rules.auto_ceiling_ppm]
-    if any(look.text == text for look in sure):
+    if any(look.text == text and look.colour == colour for look in sure):
         return ()
     for look in sure:
-        if look.text is not None and is_one_off(look.text, text) and not stands_elsewhere(look.text):
+        if look.text == text:
+            return (
+                Reason(
+                    "read_otherwise",
+                    f"Camera {look.camera} surely read the same text on another colour.",
+                    (("other_wrong_ppm", look.wrong_ppm), ("auto_ceiling_ppm", rules.auto_ceiling_ppm)),
+                ),
+            )
+        if look.text is not None and _may_be_its_plate(look.text, text, station):
             return (
                 Reason(
                     "read_otherwise",
@@ -70,23 +98,49 @@ def doubts(
     return ()
 
 
-def proof_of(case: Case) -> Proof | None:
-    """What another camera surely said of the open stay that this sighting continues: the surest, or None.
+def _may_be_its_plate(other: str, text: str, station: Station) -> bool:
+    """Whether this car may have the other text: one character off, and seen at no pump.
 
-    It must be such a look as tells twins apart, and must itself have been enough to open or join that stay. A
+    A province that hardly comes here is more likely a misread one, where the plate's own comes far oftener.
+    """
+    if not is_one_off(other, text) or station.stands_elsewhere(other):
+        return False
+    is_province = other[1:] == text[1:]
+    rare = COMES_OFTENER * (station.cars_with(other[:2]) + 1) if is_province else 0
+    return not is_province or station.cars_with(text[:2]) < rare
+
+
+def proof_of(case: Case) -> Proof | None:
+    """What another camera surely said of this car: of the open stay that the sighting continues, or lately.
+
+    Of a stay: what was itself enough to open or join it, the surest. Where there is no such look, one on its
+    way to the pump that was sure of the same plate still counts beside a look there that is sure of it too. A
     car that has left, or stands at another pump, is not known to stand here.
     """
-    stay, sighting, vehicle = case.stay, case.sighting, case.likely.vehicle
-    if stay is None or stay.state != "open" or stay.left_at is not None:
-        return None
-    if stay.pump not in (None, sighting.pump) or sighting.text != vehicle.plate:
+    stay, sighting = case.stay, case.sighting
+    if stay is None:
+        return _of_its_way(case)
+    if stay.state != "open" or stay.left_at is not None or stay.pump not in (None, sighting.pump):
         return None
     found = [
         Proof(look.wrong_ppm, wrong_ppm, runner_up_ppm)
         for look, wrong_ppm, runner_up_ppm in rows.sure_looks_of(case.connection, stay.id)
-        if is_second_look(sighting, look, vehicle, case.rules)
+        if is_sure_of(case.likely.vehicle, sighting, look, case.rules)
     ]
-    return min(found, key=lambda proof: (proof.wrong_ppm, proof.reading_wrong_ppm), default=None)
+    best = min(found, key=lambda proof: (proof.wrong_ppm, proof.reading_wrong_ppm), default=None)
+    return best or _of_its_way(case)
+
+
+def _of_its_way(case: Case) -> Proof | None:
+    sighting, vehicle, rules = case.sighting, case.likely.vehicle, case.rules
+    if sighting.pump is None or sighting.text != vehicle.plate or sighting.wrong_ppm > rules.auto_ceiling_ppm:
+        return None
+    since = sighting.first_seen_at - timedelta(seconds=rules.twin_proof_s)
+    looks = twin_rows.looks_before(case.connection, vehicle.plate, since, MOST_LOOKS)
+    found = [
+        look.wrong_ppm for look in looks if look.pump is None and is_sure_of(vehicle, sighting, look, rules)
+    ]
+    return Proof(min(found)) if found else None
 
 
 def is_one_off(one: str, other: str) -> bool:

@@ -96,12 +96,17 @@ def is_told_by_colour(sighting: SightingFact, vehicle: Vehicle, twin: Vehicle) -
 
 def is_second_look(sighting: SightingFact, look: SightingFact, vehicle: Vehicle, rules: Rules) -> bool:
     """Whether `look` is another camera's word for the same text in the same stay, and is sure enough."""
+    return sighting.text == vehicle.plate and is_sure_of(vehicle, sighting, look, rules)
+
+
+def is_sure_of(vehicle: Vehicle, sighting: SightingFact, look: SightingFact, rules: Rules) -> bool:
+    """Whether `look`, of another camera about when the sighting was, was sure of this vehicle's plate."""
     near = timedelta(seconds=rules.twin_proof_s)
     return (
         look.sighting_id != sighting.sighting_id
         and look.station == sighting.station
         and look.camera != sighting.camera
-        and look.text == sighting.text == vehicle.plate
+        and look.text == vehicle.plate
         and look.colour == vehicle.colour
         and look.wrong_ppm <= rules.auto_ceiling_ppm
         and look.first_seen_at <= sighting.last_seen_at + near

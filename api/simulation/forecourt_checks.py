@@ -122,7 +122,7 @@ class Checks:
                 why = ", ".join(reason.code for reason in match.reasons)
                 raise Violation("sure_customer_is_automatic", f"{name} went to {match.outcome}: {why}")
             return
-        if match.plate != fact.text:
+        if match.plate != fact.text and not (arrival.match.joined and self._is_left_open(fact, match.plate)):
             raise Violation("near_is_not_the_same", f"{name} was taken for {match.plate}")
         if match.plate not in CUSTOMERS or fact.colour != CUSTOMERS[match.plate][1]:
             raise Violation("colour_must_agree", f"{name} looks {fact.colour}")
@@ -132,7 +132,7 @@ class Checks:
             raise Violation("twin_needs_a_second_proof", f"{name} at {fact.camera} alone")
         rules = self.world.rules
         loss = (match.amount_fen + rules.dispute_cost_fen) * match.wrong_ppm
-        is_unsure = fact.wrong_ppm > rules.auto_ceiling_ppm and not self._is_agreed(fact)
+        is_unsure = fact.wrong_ppm > rules.auto_ceiling_ppm and not self._is_agreed(fact, match.plate)
         if loss > rules.asking_cost_fen * 1_000_000 or is_unsure:
             raise Violation("unsure_is_not_automatic", f"{name} with {match.wrong_ppm} ppm")
 
@@ -151,16 +151,23 @@ class Checks:
             if ("sighting", name) in self.world.delivered
         )
 
-    def _is_agreed(self, fact: SightingFact) -> bool:
-        """Whether another camera of the station surely said the same."""
+    def _is_agreed(self, fact: SightingFact, plate: str) -> bool:
+        """Whether another camera of the station surely said this plate."""
         return any(
             other.station == fact.station
             and other.camera != fact.camera
-            and (other.text, other.colour) == (fact.text, fact.colour)
+            and (other.text, other.colour) == (plate, fact.colour)
             and other.wrong_ppm <= self.world.rules.auto_ceiling_ppm
             for name, other in self.world.facts.items()
             if ("sighting", name) in self.world.delivered
         )
+
+    def _is_left_open(self, fact: SightingFact, plate: str) -> bool:
+        """Whether a look lists each character of this plate, which another camera surely read."""
+        listed = len(fact.positions) == len(plate) and all(
+            own in dict(position) for own, position in zip(plate, fact.positions, strict=True)
+        )
+        return listed and self._is_agreed(fact, plate)
 
     def _sale(self, done: Done, result: SaleResult) -> None:
         if result.captured_fen > done.step.body["amount_fen"]:

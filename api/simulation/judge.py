@@ -60,8 +60,12 @@ class Judge:
         why = decide.is_stranger(sighting, likely, self.rules)
         if why is not None or likely is None:
             return decide.stranger(sighting, why or Reason("not_registered", "No registered plate fits."))
-        objections = (*self._twins(sighting, likely.vehicle, before), *self._second_looks(sighting, before))
-        proof = self._proof(sighting, likely.vehicle, before, opened)
+        vehicle = likely.vehicle
+        objections = (
+            *self._twins(sighting, vehicle, before),
+            *self._second_looks(sighting, vehicle, before),
+        )
+        proof = self._proof(sighting, vehicle, before, opened)
         return decide.decide(sighting, likely, self.rules.hold_fen, self.rules, objections, proof)
 
     def _twins(
@@ -76,14 +80,20 @@ class Judge:
         ]
         return twins.doubts(sighting, vehicle, found, before, self.rules) if found else ()
 
-    def _second_looks(self, sighting: SightingFact, before: Sequence[SightingFact]) -> tuple[Reason, ...]:
+    def _second_looks(
+        self, sighting: SightingFact, vehicle: Vehicle, before: Sequence[SightingFact]
+    ) -> tuple[Reason, ...]:
         """The objection of a camera on the way to the pump. One car at a time: none stands elsewhere."""
         if sighting.pump is None or sighting.text is None:
             return ()
         looks = [
-            second_looks.Look(look.camera, look.text, look.wrong_ppm) for look in before if look.pump is None
+            second_looks.Look(look.camera, look.text, look.wrong_ppm, look.colour)
+            for look in before
+            if look.pump is None
         ]
-        return second_looks.doubts(sighting.text, looks, lambda _: False, self.rules)
+        prefixes = {} if self.traffic is None else self.traffic.prefixes
+        station = second_looks.Station(lambda _: False, lambda prefix: prefixes.get(prefix, 0))
+        return second_looks.doubts(vehicle.plate, vehicle.colour, looks, station, self.rules)
 
     def _proof(
         self,
@@ -92,15 +102,20 @@ class Judge:
         before: Sequence[SightingFact],
         opened: Sequence[Decision],
     ) -> decide.Proof | None:
-        """What an earlier camera surely said of the stay that it opened."""
-        proofs = [
-            decide.Proof(look.wrong_ppm, decision.wrong_ppm, decision.runner_up_ppm)
+        """What an earlier camera surely said of the stay it opened, or of a plate the pump is sure of."""
+        sure = [
+            (look, decision)
             for look, decision in zip(before, opened, strict=False)
-            if decision.outcome == "auto"
-            and decision.vehicle == vehicle
-            and twins.is_second_look(sighting, look, vehicle, self.rules)
+            if decision.vehicle == vehicle and twins.is_sure_of(vehicle, sighting, look, self.rules)
         ]
-        return proofs[0] if proofs else None
+        for look, decision in sure:
+            if decision.outcome == "auto":
+                return decide.Proof(look.wrong_ppm, decision.wrong_ppm, decision.runner_up_ppm)
+        if sighting.pump is None or sighting.text != vehicle.plate or not sure:
+            return None
+        if sighting.wrong_ppm > self.rules.auto_ceiling_ppm:
+            return None
+        return decide.Proof(min(look.wrong_ppm for look, _ in sure))
 
     def stay(self, looks: Sequence[Seen], station: int | None = None) -> list[Decision]:
         """The decisions about one stay, a sighting for each camera in turn."""

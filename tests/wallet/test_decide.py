@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet.decide import decide, is_stranger, most_likely
+from wallet.decide import decide, is_stranger, most_likely, serial_wrong_ppm
 from wallet.errors import InvalidFact
 from wallet.facts import Posterior, SightingFact, Vehicle
 from wallet.rules import Rules
@@ -157,3 +157,30 @@ def test_a_candidate_that_is_not_bound_any_more_is_no_candidate():
 def test_rules_that_make_no_sense_are_refused(wrong):
     with pytest.raises(InvalidFact):
         Rules(**wrong)
+
+
+def _read(text="粤B12345", province=999_000, serial=999_900, wrong_ppm=500):
+    """A reading with positions; what the province leaves open goes to 琼, but for 1,000 ppm."""
+    positions = ((("粤", province), ("琼", 999_000 - province)), *(((c, serial),) for c in text[1:]))
+    return _sighting(text=text, positions=positions, wrong_ppm=wrong_ppm)
+
+
+def test_a_doubt_between_two_provinces_is_left_to_who_comes_to_the_station():
+    unsure = _read(province=800_000, wrong_ppm=210_000)
+    # 790,000 of what the province leaves to itself: 800,000 of 999,000.
+    assert serial_wrong_ppm(unsure) == 13_488
+    assert _decide(unsure).outcome == "auto"
+    assert _codes(_decide(unsure, 粤B12345=993_333)) == ["unsure_reading"]
+
+
+def test_a_doubt_in_the_serial_is_not_excused_by_a_sure_province():
+    assert serial_wrong_ppm(_read(wrong_ppm=30_000)) == 30_000
+    assert _codes(_decide(_read(wrong_ppm=30_000))) == ["unsure_reading"]
+    assert _codes(_decide(_read(province=800_000, wrong_ppm=230_000))) == ["unsure_reading"]
+
+
+def test_without_positions_the_whole_doubt_counts():
+    assert serial_wrong_ppm(_sighting(wrong_ppm=30_000)) == 30_000
+    assert serial_wrong_ppm(_sighting(text=None, wrong_ppm=1_000_000)) == 1_000_000
+    # No province is less sure than the whole text: then nothing is excused.
+    assert serial_wrong_ppm(_read(province=400_000, wrong_ppm=500_000)) == 500_000

@@ -9,17 +9,21 @@ import pytest
 from wallet.facts import Posterior
 from wallet.replaying import decide_again
 from wallet.rules import Rules
-from wallet.second_looks import Look, doubts, is_one_off
+from wallet.second_looks import Look, Station, doubts, is_one_off
 
 MINE, OTHER = "粤B54250", "粤B54258"
 
 
-def codes(*looks, elsewhere=()):
-    return [reason.code for reason in doubts(MINE, looks, lambda text: text in elsewhere, Rules())]
+def station(elsewhere=(), **cars):
+    return Station(lambda text: text in elsewhere, lambda prefix: cars.get(prefix, 0))
+
+
+def codes(*looks, elsewhere=(), **cars):
+    return [reason.code for reason in doubts(MINE, "blue", looks, station(elsewhere, **cars), Rules())]
 
 
 def test_a_sure_text_one_character_off_is_a_reason_that_tells_no_plate():
-    [reason] = doubts(MINE, [Look("entry", OTHER, 20_000)], lambda _: False, Rules())
+    [reason] = doubts(MINE, "blue", [Look("entry", OTHER, 20_000, "blue")], station(), Rules())
     assert reason.code == "read_otherwise"
     assert dict(reason.numbers) == {"other_wrong_ppm": 20_000, "auto_ceiling_ppm": 20_000}
     assert OTHER not in reason.text
@@ -29,11 +33,11 @@ def test_a_sure_text_one_character_off_is_a_reason_that_tells_no_plate():
 @pytest.mark.parametrize(
     "look",
     [
-        Look("entry", OTHER, 20_001),
-        Look("entry", None, 1_000_000),
-        Look("entry", "粤B54368", 100),
-        Look("entry", "粤B542508", 100),
-        Look("entry", MINE, 100),
+        Look("entry", OTHER, 20_001, "blue"),
+        Look("entry", None, 1_000_000, "blue"),
+        Look("entry", "粤B54368", 100, "blue"),
+        Look("entry", "粤B542508", 100, "blue"),
+        Look("entry", MINE, 100, "blue"),
     ],
 )
 def test_an_unsure_unread_or_farther_text_says_nothing(look):
@@ -41,12 +45,43 @@ def test_an_unsure_unread_or_farther_text_says_nothing(look):
 
 
 def test_the_very_text_surely_read_by_another_camera_outweighs_a_neighbour():
-    assert codes(Look("entry", OTHER, 100), Look("gate", MINE, 100)) == []
-    assert codes(Look("entry", OTHER, 100), Look("gate", MINE, 20_001)) == ["read_otherwise"]
+    assert codes(Look("entry", OTHER, 100, "blue"), Look("gate", MINE, 100, "blue")) == []
+    assert codes(Look("entry", OTHER, 100, "blue"), Look("gate", MINE, 20_001, "blue")) == ["read_otherwise"]
+
+
+def test_the_same_text_surely_seen_on_another_colour_is_another_plate():
+    assert codes(Look("entry", MINE, 100, "yellow")) == ["read_otherwise"]
+    assert codes(Look("entry", MINE, 20_001, "yellow")) == []
+    assert codes(Look("entry", MINE, 100, "yellow"), Look("gate", MINE, 100, "blue")) == []
+
+
+@pytest.mark.parametrize(
+    ("cars", "found"),
+    [
+        ({}, ["read_otherwise"]),
+        ({"粤B": 99, "琼B": 9}, ["read_otherwise"]),
+        ({"粤B": 100, "琼B": 9}, []),
+        ({"粤B": 9, "琼B": 100}, ["read_otherwise"]),
+    ],
+)
+def test_of_two_provinces_the_one_whose_cars_come_ten_times_oftener_is_believed(cars, found):
+    assert codes(Look("entry", "琼B54250", 100, "blue"), **cars) == found
+    assert codes(Look("entry", "粤C54250", 100, "blue"), 粤B=1_000) == ["read_otherwise"]
+
+
+def test_who_comes_is_taken_from_what_was_counted_at_the_station(wallet, forecourt):
+    forecourt.customer(MINE)
+    for number in range(10, 30):
+        forecourt.arrive(f"粤B777{number}", seconds=number, pump="2")
+    at_entry(forecourt, "琼B54250", 1_003)
+    assert forecourt.arrive(MINE, seconds=1_060).match.outcome == "review"
+    wallet.habits.recount(forecourt.at(1_070))
+    at_entry(forecourt, "琼B54250", 3_003)
+    assert forecourt.arrive(MINE, seconds=3_060).match.outcome == "auto"
 
 
 def test_a_text_that_stands_at_a_pump_is_another_car():
-    assert codes(Look("entry", OTHER, 100), elsewhere={OTHER}) == []
+    assert codes(Look("entry", OTHER, 100, "blue"), elsewhere={OTHER}) == []
 
 
 @pytest.mark.parametrize(
@@ -116,7 +151,7 @@ def test_an_unsure_pump_alone_is_never_enough(forecourt):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"wrong_ppm": 500_001}, {"colour": "green"}, {"text": OTHER}, {"camera": "entry"}, {"station": "north"}],
+    [{"wrong_ppm": 500_001}, {"colour": "green"}, {"camera": "entry"}, {"station": "north"}],
 )
 def test_a_pump_that_says_else_hardly_anything_or_is_the_same_camera_is_not_helped(forecourt, changes):
     forecourt.customer(MINE)
@@ -163,3 +198,103 @@ def test_a_decision_that_leaned_on_the_entry_is_made_again_the_same(wallet, fore
     kept = wallet.proof.inputs(match.sighting_id)
     again = decide_again(wallet.sighting(match.sighting_id), match.posterior, kept[1], Rules())
     assert (again.outcome, again.wrong_ppm, again.joined) == ("auto", match.wrong_ppm, True)
+
+
+def reads(text, *others, top=600_000):
+    """The positions of a reading; others: (place, character, ppm) listed besides."""
+    positions = [[(character, 999_900)] for character in text]
+    for place, character, ppm in others:
+        positions[place] = [(text[place], top), (character, ppm)]
+    return tuple(tuple(position) for position in positions)
+
+
+def nearly(forecourt, text=OTHER, positions=None, **changes):
+    """The pump's camera reads a text that is not registered; ours is the nearest."""
+    positions = reads(OTHER, (6, "0", 390_000)) if positions is None else positions
+    changes = {"text": text, "positions": positions, "wrong_ppm": 400_000} | changes
+    return unsure(forecourt, ppm=900_000, **changes)
+
+
+def test_a_pump_that_leaves_the_plate_open_lets_the_car_pay_that_the_entry_was_sure_of(wallet, forecourt):
+    account = forecourt.customer(MINE)
+    assert opens(forecourt) == "auto"
+    match = nearly(forecourt).match
+    # 500 ppm at the entry, times 600,000 for the other character to 390,000 for ours.
+    assert (match.outcome, match.joined, match.wrong_ppm, match.plate) == ("auto", True, 770, MINE)
+    assert "Another camera surely read" in match.reasons[0].text
+    forecourt.sell(10_000, started=90)
+    assert wallet.balance(account).principal_fen == 90_000
+    again = decide_again(
+        wallet.sighting(match.sighting_id),
+        match.posterior,
+        wallet.proof.inputs(match.sighting_id)[1],
+        Rules(),
+    )
+    assert (again.outcome, again.wrong_ppm) == ("auto", 770)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"positions": reads(OTHER, (6, "0", 300), top=999_000)},
+        {"positions": reads(OTHER)},
+        {"positions": reads(OTHER + "8"), "text": OTHER + "8"},
+        {"positions": ()},
+        {"wrong_ppm": 400},
+        {"colour": "green"},
+    ],
+    ids=["sure of another", "ours not listed", "longer", "no positions", "sure text", "colour"],
+)
+def test_a_pump_that_is_sure_of_another_text_needs_a_person(forecourt, changes):
+    forecourt.customer(MINE)
+    assert opens(forecourt) == "auto"
+    match = nearly(forecourt, **changes).match
+    assert match.outcome == "review"
+    assert "fuzzy_match" in [reason.code for reason in match.reasons]
+
+
+def test_a_near_text_is_never_enough_without_a_stay_that_the_entry_opened(forecourt):
+    forecourt.customer(MINE)
+    assert nearly(forecourt).match.outcome == "review"
+    forecourt.customer(OTHER)
+    at_entry(forecourt, MINE, 70, wrong_ppm=100)
+    assert nearly(forecourt, seconds=80).match.outcome == "review"
+
+
+def alike(forecourt, seconds=60, ppm=9_000, **changes):
+    """The pump's camera is sure; a registered neighbour is a little likely as well."""
+    return unsure(forecourt, seconds, 1_000_000 - ppm, ((OTHER, ppm),), wrong_ppm=200, **changes).match
+
+
+def test_two_cameras_that_are_sure_of_one_text_tell_a_neighbour_apart(wallet, forecourt):
+    forecourt.customer(MINE)
+    forecourt.customer(OTHER)
+    assert alike(forecourt).reasons[0].code == "look_alike"
+    unsure(forecourt, 70, pump=None, camera="entry", wrong_ppm=100, runner_up=((OTHER, 20_000),))
+    match = alike(forecourt, seconds=90)
+    assert (match.outcome, match.runner_up_ppm, match.wrong_ppm) == ("auto", 900, 900)
+    inputs = wallet.proof.inputs(match.sighting_id)[1]
+    again = decide_again(wallet.sighting(match.sighting_id), match.posterior, inputs, Rules())
+    assert (again.outcome, again.wrong_ppm) == ("auto", 900)
+
+
+@pytest.mark.parametrize(
+    "look", [{"wrong_ppm": 20_001}, {"colour": "green"}, {"camera": "lane-1"}, {"station": "north"}]
+)
+def test_a_neighbour_is_told_apart_only_by_another_camera_that_was_sure(forecourt, look):
+    forecourt.customer(MINE)
+    forecourt.customer(OTHER)
+    unsure(
+        forecourt,
+        70,
+        **({"pump": None, "camera": "entry", "wrong_ppm": 100} | look),
+        runner_up=((OTHER, 20_000),),
+    )
+    assert alike(forecourt, seconds=90).outcome == "review"
+
+
+def test_a_neighbour_too_likely_is_not_told_apart_by_two_sure_looks(forecourt):
+    forecourt.customer(MINE)
+    forecourt.customer(OTHER)
+    unsure(forecourt, 70, pump=None, camera="entry", wrong_ppm=100, runner_up=((OTHER, 20_000),))
+    assert alike(forecourt, seconds=90, ppm=10_001).outcome == "review"

@@ -188,6 +188,7 @@ def _stored(inputs: Inputs, weighed: Weighed | None) -> dict[str, Any]:
         "available_fen": inputs.available_fen,
         "for_hold_fen": inputs.for_hold_fen,
         "stay": inputs.stay,
+        "proof": inputs.proof,
         "weighed": weighed,
         "objections": reasons_to_json(inputs.objections),
         "wanted": inputs.wanted,
@@ -203,6 +204,7 @@ def inputs_row(inputs: Inputs) -> dict[str, Any]:
         "available_fen": inputs.available_fen,
         "for_hold_fen": inputs.for_hold_fen,
         "stay": None if inputs.stay is None else asdict(inputs.stay),
+        "proof": None if inputs.proof is None else asdict(inputs.proof),
         "weighed": None if inputs.weighed is None else asdict(inputs.weighed),
         "objections": reasons_to_json(inputs.objections),
         "wanted": asdict(inputs.wanted),
@@ -217,14 +219,20 @@ def inputs_from(row: Mapping[str, Any]) -> Inputs:
         for_hold_fen=row["for_hold_fen"],
         stay=None if row["stay"] is None else _stay(row["stay"]),
         objections=reasons_from_json(row["objections"]),
+        proof=_proof(row),
         wanted=Wanted(**row.get("wanted", {})),
         weighed=None if row.get("weighed") is None else _weighed(row["weighed"]),
     )
 
 
 def _stay(row: Mapping[str, Any]) -> StayNote:
-    proof = row.get("proof")
-    return StayNote(row["id"], row["state"], row["hold_fen"], None if proof is None else Proof(**proof))
+    return StayNote(row["id"], row["state"], row["hold_fen"])
+
+
+def _proof(row: Mapping[str, Any]) -> Proof | None:
+    """What another camera had said; older rows have it with the stay."""
+    proof = row["proof"] if "proof" in row else (row["stay"] or {}).get("proof")
+    return None if proof is None else Proof(**proof)
 
 
 def _weighed(row: Mapping[str, Any]) -> Weighed:

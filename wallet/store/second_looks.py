@@ -11,6 +11,7 @@ from wallet.facts import SightingFact
 from wallet.store.forecourt import sighting_from
 from wallet.store.statements import Statement
 from wallet.tables import matches, sightings
+from wallet.twin_tables import station_traffic
 
 # More cars than this do not come to one station within a stay's first minutes.
 MOST_LOOKS = 200
@@ -18,7 +19,7 @@ MOST_LOOKS = 200
 MOST_PROOFS = 20
 
 _ON_THE_WAY = Statement(
-    select(sightings.c.camera, sightings.c.text, sightings.c.wrong_ppm)
+    select(sightings.c.camera, sightings.c.text, sightings.c.wrong_ppm, sightings.c.colour)
     .where(
         sightings.c.station == bindparam("station"),
         sightings.c.pump.is_(None),
@@ -39,6 +40,11 @@ _AT_A_PUMP = Statement(
     )
     .limit(1)
 )
+_CARS_WITH = Statement(
+    select(station_traffic.c.cars).where(
+        station_traffic.c.station == bindparam("station"), station_traffic.c.prefix == bindparam("prefix")
+    )
+)
 _OF_A_STAY = Statement(
     select(sightings, matches.c.wrong_ppm.label("decided_wrong_ppm"), matches.c.runner_up_ppm)
     .join(matches, matches.c.sighting_id == sightings.c.id)
@@ -56,10 +62,16 @@ def sure_looks_of(connection: Connection, visit_id: str) -> list[tuple[SightingF
 
 def on_the_way(
     connection: Connection, station: str, camera: str, since: datetime, until: datetime
-) -> list[tuple[str, str | None, int]]:
-    """Camera, text and wrong_ppm of what other cameras saw away from the pumps, newest first."""
+) -> list[tuple[str, str | None, int, str]]:
+    """Camera, text, wrong_ppm and colour of what other cameras saw away from the pumps, newest first."""
     found = _ON_THE_WAY.tuples(connection, station=station, camera=camera, since=since, until=until)
-    return cast("list[tuple[str, str | None, int]]", found)
+    return cast("list[tuple[str, str | None, int, str]]", found)
+
+
+def cars_with(connection: Connection, station: str, prefix: str) -> int:
+    """Cars of these first two characters that came to a station, as counted last night."""
+    row = _CARS_WITH.first(connection, station=station, prefix=prefix)
+    return 0 if row is None else int(row.cars)
 
 
 def was_at_a_pump(connection: Connection, station: str, text: str, since: datetime) -> bool:
