@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vision.colour import COLOURS
 from vision.ensemble import Trust, combine
 from vision.plates import is_valid, kind_of
 from vision.types import Colour, Image, PlateText, Position
@@ -44,6 +45,8 @@ MOST_CERTAIN_PPM = 50
 MOST_WRONG_PPM = 500_000
 POSITION_CHARACTERS = 5
 NO_PLATE = ""
+# No look is surer of a colour than this leaves.
+LEAST_COLOUR = 1e-3
 MILLION = 1_000_000
 
 
@@ -246,11 +249,20 @@ def ranked(column: dict[str, float]) -> Position:
 
 
 def vote_colour(looks: Sequence[Look], text: str | None) -> Colour:
-    """The colour with the most weighted votes among those that a plate of this text may have."""
+    """The likeliest colour of all looks together, among those that a plate of this text may have.
+
+    Log-likelihoods weighed by what each look is worth: many that hardly tell do not outvote few that do.
+    """
     kind = kind_of(text) if text is not None else None
-    votes: dict[Colour, float] = {}
-    for look in looks:
-        allowed = kind is None or look.plate.colour in kind.colours
-        vote = look.weight * look.novelty * look.plate.colour_probability * (1.0 if allowed else 1e-3)
-        votes[look.plate.colour] = votes.get(look.plate.colour, 0.0) + vote
-    return max(votes, key=lambda colour: votes[colour])
+    candidates = COLOURS if kind is None else kind.colours
+
+    def score(colour: Colour) -> float:
+        return math.fsum(look.worth * math.log(_chance_of(look.plate, colour)) for look in looks)
+
+    return max(candidates, key=score)
+
+
+def _chance_of(plate: PlateText, colour: Colour) -> float:
+    """What a look says of a colour; what it leaves open goes to all others alike."""
+    likely = min(max(plate.colour_probability, LEAST_COLOUR), 1 - LEAST_COLOUR)
+    return likely if plate.colour == colour else (1 - likely) / (len(COLOURS) - 1)

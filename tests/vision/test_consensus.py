@@ -124,3 +124,11 @@ def test_looks_that_each_doubt_that_it_is_a_plate_of_ours_do_not_add_up_to_one(s
     foreign = replace(clear, confidence=0.08)
     assert agree([look(foreign)] * 8).text is None
     assert agree([look(replace(clear, confidence=0.85))] * 8).wrong_ppm < 10_000
+
+
+def test_looks_that_hardly_tell_a_colour_do_not_outvote_few_that_do(say) -> None:
+    plate = "皖A5F353"
+    sure = [look(replace(say(plate), colour="blue", colour_probability=0.996))] * 4
+    dim = [look(replace(say(plate), colour="yellow", colour_probability=0.6))] * 9
+    assert agree([*sure, *dim]).colour == "blue"
+    assert agree([*sure[:1], *dim, *dim]).colour == "yellow"
