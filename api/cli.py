@@ -146,17 +146,19 @@ def measure_misreads(
     out: Annotated[
         Path | None, typer.Option(help="The file to write; else the one the service ships with.")
     ] = None,
-    passes: Annotated[int | None, typer.Option(min=1, help="How many passes.")] = None,
+    stills: Annotated[
+        int | None, typer.Option(min=1, help="How many stills drive by and come to a pump.")
+    ] = None,
     json: JsonOption = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A few passes, under 50 s; writes only with --out.")
+        bool, typer.Option("--quick", help="A few of them, under 50 s; writes only with --out.")
     ] = False,
     engine: EngineOption = "auto",
 ) -> None:
     """Measure how both readers err over simulated passes of labelled stills; keeps no plate."""
     from api.commands.measure_misreads import measure_misreads as run
 
-    raise typer.Exit(run(data=data, out=out, as_json=json, quick=quick, engine=engine, passes=passes))
+    raise typer.Exit(run(data=data, out=out, as_json=json, quick=quick, engine=engine, stills=stills))
 
 
 @app.command()

@@ -71,30 +71,44 @@ class Conditions:
 
 
 def simulate_pass(
-    still: Image, plate: Box, seed: int, count: int, *, is_hard: bool = False, is_near: bool = False
+    still: Image,
+    plate: Box,
+    seed: int,
+    count: int,
+    *,
+    is_hard: bool = False,
+    is_near: bool = False,
+    standing: int = 0,
 ) -> CameraPass:
     """A pass of `count` frames. still: (H, W, 3) uint8 BGR; not changed. plate: its box in the still.
 
     is_hard: far away, blurred or dark, so that the plate can hardly be read. is_near: as a camera of a
-    forecourt shows a car at its pump.
+    forecourt shows a car at its pump. standing: for so many of the last frames, fewer than all, it stands; a
+    car that stands has come, and is as near as its pump is, however hard it is to see.
     """
     rng = np.random.default_rng(seed)
     ends = (AT_PUMP_FAR, AT_PUMP_NEAR) if is_near else (FAR_WIDTH, NEAR_WIDTH)
     conditions = draw_conditions(rng, plate[2] - plate[0], *ends)
     if is_hard:
-        conditions = harder(conditions, rng)
+        conditions = harder(conditions, rng, is_at_pump=standing > 0)
+    if standing:
+        conditions = arriving(conditions)
     size = (NOISE_FIELDS, HEIGHT_PX, WIDTH_PX)
     fields = (rng.standard_normal(size, np.float32) * conditions.noise).astype(np.int16)
-    matrices = [placed(conditions, plate, t, rng) for t in np.linspace(0.0, 1.0, count)]
+    moving = count - standing
+    matrices = [placed(conditions, plate, t, rng) for t in np.linspace(0.0, 1.0, moving)]
+    matrices += matrices[-1:] * standing
     middle = np.array([[(plate[0] + plate[2]) / 2, (plate[1] + plate[3]) / 2]])
     side = np.array([[plate[0], middle[0, 1]], [plate[2], middle[0, 1]]])
     centres = np.array([moved(matrix, middle)[0] for matrix in matrices])
     widths = np.array([float(np.linalg.norm(np.diff(moved(m, side), axis=0))) for m in matrices])
     steps = np.gradient(centres, axis=0) if count > 1 else np.zeros_like(centres)
     clean = [
-        exposed(still, matrix, steps[i] * conditions.exposure_share, conditions, i / max(count - 1, 1))
-        for i, matrix in enumerate(matrices)
+        exposed(still, matrix, steps[i] * conditions.exposure_share, conditions, i / max(moving - 1, 1))
+        for i, matrix in enumerate(matrices[:moving])
     ]
+    if standing:
+        clean += [exposed(still, matrices[-1], np.zeros(2), conditions, 1.0)] * standing
     planes = [with_noise(picture, fields[i % NOISE_FIELDS]) for i, picture in enumerate(clean)]
     return CameraPass(through_h264(planes, conditions.bitrate), matrices, centres, widths)
 
@@ -131,9 +145,24 @@ def draw_conditions(
     )
 
 
-def harder(conditions: Conditions, rng: Generator) -> Conditions:
-    """The same pass, made hard to read in one way or several; which ones is drawn."""
+def arriving(conditions: Conditions) -> Conditions:
+    """The same pass, from far to near."""
+    c = conditions
+    if c.start_width <= c.end_width:
+        return c
+    return replace(
+        c, start=c.end, end=c.start, start_width=c.end_width, end_width=c.start_width, focus=c.focus[::-1]
+    )
+
+
+def harder(conditions: Conditions, rng: Generator, *, is_at_pump: bool = False) -> Conditions:
+    """The same pass, made hard to read in one way or several; which ones is drawn.
+
+    is_at_pump: blurred or dark, but not far: a camera that watches a pump was hung to see it.
+    """
     is_far, is_blurred, is_dark = rng.random(3) < 0.5
+    if is_at_pump:
+        is_far, is_dark = False, is_dark or not is_blurred
     if is_far or not (is_blurred or is_dark):
         far, near = sorted(rng.uniform(*HARD_WIDTH, 2))
         conditions = replace(conditions, start_width=far, end_width=near)

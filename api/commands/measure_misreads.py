@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from api.commands.bench_passes import Still, is_held_out
 from api.commands.evaluate_all import find_data
 from api.commands.failures import CommandError
-from api.commands.misread_passes import Misreads, pass_of
+from api.commands.misread_passes import Misreads, is_large_enough, pass_of, stop_of
 from vision.backends import load_detector, load_reader, load_second_reader
 from vision.cards import open_weights
 from vision.colour import COLOURS
@@ -24,10 +24,11 @@ from vision.labelled import LabelledPicture, load_image, read_labels
 from vision.plates import is_supported
 
 SEED: Final = 11
-PASSES, QUICK_PASSES = 1500, 24
+STOPS_SEED: Final = 50_000_017
+STILLS, QUICK_STILLS = 1000, 12
 MISREADS: Final = Path(__file__).parents[2] / "vision" / "assets" / "misreads.json"
 LARGEST_BYTES: Final = 800_000
-# The file is written again after so many passes: what was measured is not lost.
+# The file is written again after so many stills: what was measured is not lost.
 WRITTEN_EVERY: Final = 100
 READERS: Final = {"plate_reader": "plate_reader.onnx", "second_reader": "second_reader.onnx"}
 
@@ -61,27 +62,36 @@ SOURCES: Final = (
 
 
 def measure_misreads(
-    *, data: Path | None, out: Path | None, as_json: bool, quick: bool, engine: str, passes: int | None
+    *, data: Path | None, out: Path | None, as_json: bool, quick: bool, engine: str, stills: int | None
 ) -> int:
-    """Run the passes and write the file; returns 0. With `quick` nothing is written unless `out` is given."""
+    """Run the passes and write the file; returns 0. Each still drives by, and comes to a pump.
+
+    With `quick` nothing is written unless `out` is given.
+    """
     folder = find_data(data)
     target = out or (None if quick else MISREADS)
-    count = passes or (QUICK_PASSES if quick else PASSES)
+    count = stills or (QUICK_STILLS if quick else STILLS)
     detector, first, second = load_detector(engine), load_reader(engine), load_second_reader(engine)
     weights = {name: open_weights(file).sha256 for name, file in READERS.items()}
-    made_with = f"platepay measure-misreads --passes {count}"
+    made_with = f"platepay measure-misreads --stills {count}"
     misreads = Misreads()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("passes", total=count)
+        bar = progress.add_task("stills", total=count)
         for number, (picture, still) in enumerate(shown_stills(folder, count)):
             kind = picture.plates[0].kind
             colour = kind if kind in COLOURS else ""
-            misreads.add(pass_of(still, colour, SEED * 100_003 + number, detector, first, second))
+            seed = SEED * 100_003 + number
+            on_its_way = pass_of(still, colour, seed, detector, first, second)
+            misreads.add(on_its_way)
+            if is_large_enough(still):
+                at_pump = stop_of(still, colour, STOPS_SEED + seed, detector, first, second)
+                misreads.add(at_pump)
+                misreads.alike.add(on_its_way, at_pump)
             progress.advance(bar)
             if target is not None and (number + 1) % WRITTEN_EVERY == 0:
                 write(target, misreads.as_dict(made_with, weights))
-    if not misreads.passes:
+    if not misreads.every.passes:
         raise CommandError(f"{folder}: holds none of the labelled sets")
     content = misreads.as_dict(made_with, weights)
     if target is not None:
@@ -132,7 +142,7 @@ def write(target: Path, content: dict[str, Any]) -> None:
     """The file; raises CommandError where it would be too large to ship."""
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     if len(body.encode()) > LARGEST_BYTES:
-        raise CommandError(f"{target}: would have {len(body.encode())} bytes; give fewer --passes")
+        raise CommandError(f"{target}: would have {len(body.encode())} bytes; give fewer --stills")
     target.write_text(body + "\n", encoding="utf-8")
 
 
@@ -140,6 +150,7 @@ def tell(content: dict[str, Any], *, as_json: bool) -> None:
     """What was measured, in short."""
     sightings = content["sightings"]
     short = {name: content[name] for name in ("passes", "unread", "other_length", "looks")}
+    short["at_pump"] = content["at_pump"]
     short["sure_positions"], short["sure_wrong"] = content["sure_positions"], content["sure_wrong"]
     short["sightings"] = len(sightings)
     short["wrong"] = sum(not one["text_is_right"] for one in sightings)

@@ -48,3 +48,14 @@ def test_the_homographies_take_the_still_to_the_frames() -> None:
     middle = np.array([[360.0, 220.0]])
     for matrix, centre in zip(passed.matrices, passed.centres, strict=True):
         assert moved(matrix, middle)[0] == pytest.approx(centre)
+
+
+@pytest.mark.parametrize("is_hard", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_car_at_its_pump_has_come_and_stands_as_near_as_it_gets(seed: int, is_hard: bool) -> None:
+    passed = simulate_pass(still(), BOX, seed, 7, is_hard=is_hard, is_near=True, standing=4)
+    assert len(passed.frames) == 7
+    assert np.ptp(passed.centres[2:], axis=0) == pytest.approx(0)
+    assert np.linalg.norm(passed.centres[2] - passed.centres[0]) > 20
+    assert passed.widths[0] < passed.widths[-1]
+    assert passed.widths[0] > 75

@@ -87,7 +87,7 @@ def test_the_file_that_ships_gives_no_plate_away_and_can_be_used() -> None:
 
 
 def test_a_file_too_large_to_ship_is_refused(tmp_path) -> None:
-    with pytest.raises(CommandError, match="give fewer --passes"):
+    with pytest.raises(CommandError, match="give fewer --stills"):
         write(tmp_path / "misreads.json", {"sightings": ["x" * LARGEST_BYTES]})
     assert not (tmp_path / "misreads.json").exists()
 
