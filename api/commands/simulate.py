@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from api.commands import simulate_forecourt as forecourt
 from api.commands.failures import CommandError
 from api.simulation.bugs import BUGS
 from api.simulation.city import City, missed_bars, times_fewer
+from api.simulation.issue import HOMES
 from api.simulation.misreads import load_misreads
 
 CUSTOMERS, QUICK_CUSTOMERS = 1_000_000, 30_000
@@ -79,7 +81,9 @@ def run_city(asked: Asked, progress: Progress) -> dict[str, Any]:
     customers = asked.customers or (QUICK_CUSTOMERS if asked.quick else CUSTOMERS)
     visits = asked.visits or (QUICK_VISITS if asked.quick else VISITS)
     bar = progress.add_task("plates", total=None)
-    city = City(customers, misreads, asked.seed, tell=lambda what: progress.update(bar, description=what))
+    homes = HOMES[:1] if asked.quick else HOMES
+    told = partial(progress.update, bar)
+    city = City(customers, misreads, asked.seed, tell=lambda what: told(description=what), homes=homes)
     progress.update(bar, description="visits", total=visits)
     return city.run(visits, lambda _, done, total: progress.update(bar, completed=done, total=total))
 
@@ -119,8 +123,8 @@ def tell_city(console: Console, city: dict[str, Any]) -> None:
     """The table of the city."""
     ours, measured = city["ours"], city["measurement"]
     title = (
-        f"A city of {city['customers']:,} customers; {city['drawn']:,} visits drawn from "
-        f"{measured['sightings']:,} measured sightings"
+        f"{', '.join(city['cities'])}: {city['customers']:,} customers each; "
+        f"{city['drawn']:,} visits drawn from {measured['sightings']:,} measured sightings"
     )
     table = Table(title=title, title_justify="left")
     table.add_column("who decides")
@@ -145,8 +149,9 @@ def tell_city(console: Console, city: dict[str, Any]) -> None:
         )
     console.print(parts)
     console.print(
-        f"{times_fewer(city):.1f} times fewer than exact match; review costs "
-        f"{ours['review_fen_a_visit']:.2f} fen a visit"
+        f"{times_fewer(city):.1f} times fewer than exact match "
+        f"({times_fewer(city, of_its_colour=True):.1f}, had it known colours); "
+        f"review costs {ours['review_fen_a_visit']:.2f} fen a visit"
     )
     console.print(_causes(city))
     console.print(

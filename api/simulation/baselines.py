@@ -97,7 +97,8 @@ class Baselines:
 def at_share(debits: Sequence[Debit], wanted: float, visits: float, heaviest: float) -> dict[str, Any]:
     """The rate of wrong debits where so much of customers' visits (weights) is automatic.
 
-    Debits of one confidence are taken in part, alike. wanted, visits: weights of customers' visits.
+    Debits of one confidence are taken in part, alike. wanted, visits: weights of customers' visits. A string
+    has no colour, so it debits who has it in another one: these are among the wrong debits, and told apart.
     """
     reached = wrong = twins = 0.0
     counts: dict[float, int] = {}
@@ -113,7 +114,7 @@ def at_share(debits: Sequence[Debit], wanted: float, visits: float, heaviest: fl
         reached += part * automatic
         for d in alike:
             twins += part * d.weight * d.is_twin
-            if d.is_wrong:
+            if d.is_wrong or d.is_twin:
                 wrong += part * d.weight
                 counts[d.weight] = counts.get(d.weight, 0) + 1
         place = end
@@ -124,7 +125,7 @@ def at_share(debits: Sequence[Debit], wanted: float, visits: float, heaviest: fl
         "wrong_per_100k": per_100k(wrong, visits),
         "low": per_100k(low * scale, visits),
         "high": per_100k(high * scale, visits),
-        "twins_of_other_colour_per_100k": per_100k(twins, visits),
+        "of_another_colour_per_100k": per_100k(twins, visits),
         "automatic": round(reached / visits, 5) if visits else 0.0,
         "reaches_our_share": reached >= wanted - 1e-9,
     }

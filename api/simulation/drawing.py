@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Literal
 
-from api.simulation.misreads import Doubt, Measured, Misreads
+from api.simulation.misreads import Doubt, Measured, Misreads, sighting_weights
 from api.simulation.register import PLACES
 from vision.plates import DIGITS, PROVINCES
 from wallet.money import MILLION
@@ -27,9 +27,9 @@ FIELD_MIX: Final[Mapping[FieldKind, float]] = {
     "plate frame": 0.010,
     "dirt": 0.006,
 }
-# With fewer sightings than this of plates of one length, those of every length are used for it.
-FEWEST: Final = 100
 LEAST_SURE, MOST_SURE = 999_000, 999_990
+# The plates of the city's cars.
+GROUNDS: Final = ("blue", "green", "yellow")
 DIRTY_POSITIONS, FRAMED_POSITIONS = 2, 2
 # How sure a wrong look is where no wrong position was measured.
 UNMEASURED_WRONG: Final = (300_000, 900_000)
@@ -54,6 +54,8 @@ class Seen:
 
 # (place, what was doubtful there, chance of error of the whole sighting in ppm)
 Errors = tuple[tuple[int, Doubt, int], ...]
+# (what was doubtful, chance of error of the whole sighting in ppm, how often that sighting comes)
+Pool = list[tuple[Doubt, int, float]]
 
 
 @dataclass(slots=True)
@@ -62,23 +64,25 @@ class Drawing:
 
     misreads: Misreads
     random: Random
-    _wrong: list[tuple[Doubt, int]] = field(init=False)
-    _any: list[tuple[Doubt, int]] = field(init=False)
-    _dim: list[tuple[Doubt, int]] = field(init=False)
-    _pools: dict[tuple[FieldKind, bool], list[tuple[Doubt, int]]] = field(default_factory=dict)
+    _wrong: Pool = field(init=False)
+    _any: Pool = field(init=False)
+    _dim: Pool = field(init=False)
+    _pools: dict[tuple[FieldKind, bool], tuple[Pool, list[float]]] = field(default_factory=dict)
     _tables: dict[tuple[str, str], tuple[str, list[float]]] = field(default_factory=dict)
     _slip: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        sightings = self.misreads.sightings
+        weights = sighting_weights(sightings, [True] * len(sightings))
         doubts = [
-            (doubt, one.wrong_ppm)
-            for one in self.misreads.sightings
+            (doubt, one.wrong_ppm, weight)
+            for one, weight in zip(sightings, weights, strict=True)
             for doubt in one.positions
             if doubt is not None and doubt.choices
         ]
         self._any = doubts
-        self._wrong = [pair for pair in doubts if not pair[0].is_right]
-        by_top = sorted(doubts, key=lambda pair: pair[0].choices[0][1])
+        self._wrong = [one for one in doubts if not one[0].is_right]
+        by_top = sorted(doubts, key=lambda one: one[0].choices[0][1])
         self._dim = by_top[: max(1, len(by_top) // 2)]
         self._slip = self._slips()
 
@@ -101,7 +105,7 @@ class Drawing:
         for place, doubt, seen_wrong_ppm in errors or ():
             doubts[place] = doubt
             wrong_ppm = max(wrong_ppm, seen_wrong_ppm)
-        return self._seen(plate, colour, doubts, wrong_ppm, sighting.looks)
+        return self._seen(plate, self._colour(colour, sighting), doubts, wrong_ppm, sighting.looks)
 
     def unread(self, plate: str, colour: str) -> Seen:
         """A car of which no plate is read."""
@@ -114,7 +118,8 @@ class Drawing:
         """
         found = []
         for place in self._field_places(kind, len(plate)):
-            doubt, wrong_ppm = self.random.choice(self._pool(kind, is_province=place == 0))
+            pool, weights = self._pool(kind, is_province=place == 0)
+            doubt, wrong_ppm, _ = self.random.choices(pool, cum_weights=weights)[0]
             found.append((place, Doubt(plate[place], self.choices_for(plate, place, doubt)), wrong_ppm))
         return tuple(found)
 
@@ -132,17 +137,22 @@ class Drawing:
             case "dirt":
                 return chance.sample(range(length), chance.randint(1, DIRTY_POSITIONS))
 
-    def _pool(self, kind: FieldKind, *, is_province: bool) -> list[tuple[Doubt, int]]:
-        """The measured doubts that such an error may look like; all where none is of its kind."""
+    def _pool(self, kind: FieldKind, *, is_province: bool) -> tuple[Pool, list[float]]:
+        """The measured doubts that such an error may look like; all where none is of its kind.
+
+        Those of hard passes come as seldom as hard passes do: with them the running sum of weights.
+        """
         if (kind, is_province) not in self._pools:
             pool = {"plate frame": self._any, "dirt": self._dim}.get(kind, self._wrong)
-            of_kind = [pair for pair in pool if (pair[0].true in PROVINCES) is is_province]
-            self._pools[kind, is_province] = of_kind or pool or self._any
+            of_kind = [one for one in pool if (one[0].true in PROVINCES) is is_province]
+            found = of_kind or pool or self._any
+            self._pools[kind, is_province] = found, list(itertools.accumulate(one[2] for one in found))
         return self._pools[kind, is_province]
 
     def _seen(
         self, plate: str, colour: str, doubts: Sequence[Doubt | None], wrong_ppm: int, looks: int
     ) -> Seen:
+        """colour: as it is seen."""
         choices = [
             None if doubt is None else self.choices_for(plate, place, doubt)
             for place, doubt in enumerate(doubts)
@@ -154,7 +164,7 @@ class Drawing:
         return Seen(
             plate=plate,
             text="".join(position[0][0] for position in positions),
-            colour=self._colour(colour),
+            colour=colour,
             wrong_ppm=wrong_ppm,
             positions=positions,
             looks=tuple(self._look(plate, choices, sure) for _ in range(looks)),
@@ -209,12 +219,16 @@ class Drawing:
         each: float = max(whole, 1e-6) ** (1 / sure)
         return min(MOST_SURE, max(LEAST_SURE, round(each * MILLION)))
 
-    def _colour(self, colour: str) -> str:
-        """The ground as it is seen."""
-        row = self.misreads.colours.get(colour)
-        if not row:
+    def _colour(self, colour: str, sighting: Measured) -> str:
+        """The ground as it is seen: right where it was, and else what was measured, or any other.
+
+        Of plates that no car of the city has nothing is taken over.
+        """
+        if not sighting.is_off_colour or sighting.true_colour not in GROUNDS:
             return colour
-        return str(self.random.choices(list(row), list(row.values()))[0])
+        if sighting.true_colour == colour:
+            return sighting.colour
+        return self.random.choice([other for other in GROUNDS if other != colour])
 
     # Single looks ------------------------------------------------------------------------------------------
 
@@ -225,7 +239,7 @@ class Drawing:
         confusion has beyond those is left for the sure ones.
         """
         places = sum(len(one.positions) for one in self.misreads.sightings)
-        doubtful = sum(1 - _chance_of(doubt) for doubt, _ in self._any)
+        doubtful = sum(1 - _chance_of(doubt) for doubt, *_ in self._any)
         errors = {}
         for true, row in self.misreads.confusion.items():
             count = sum(row.values())

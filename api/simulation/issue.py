@@ -19,7 +19,9 @@ from vision.plates import LETTERS, PROVINCES
 
 Numbers = npt.NDArray[np.int64]
 
-HOME: Final = "粤B"
+# The cities that are played one after the other, in ten provinces with many cars: their characters are not
+# read equally well, and of each only some dozens of sightings were measured.
+HOMES: Final = ("粤B", "鲁A", "苏A", "浙A", "豫A", "冀A", "川A", "皖A", "湘A", "鄂A")
 # Where the customers' cars are issued, and how many of the cars of each place are customers'.
 HOME_SHARE, PROVINCE_SHARE = 0.70, 0.15
 HOME_CUSTOMERS, PROVINCE_CUSTOMERS, FAR_CUSTOMERS = 0.175, 0.05, 0.01
@@ -83,15 +85,15 @@ def filled(series: Iterator[Series], cars: int) -> Iterator[Series]:
         cars -= one.issued
 
 
-def offices(customers: int) -> list[Office]:
+def offices(customers: int, home_prefix: str) -> list[Office]:
     """Where the cars of so many customers are issued: most in one city, some in every province."""
     home = round(customers * HOME_SHARE)
     near = round(customers * PROVINCE_SHARE)
     far = customers - home - near
-    found = [Office(HOME, round(home / HOME_CUSTOMERS), HOME_CUSTOMERS)]
-    neighbours = [HOME[0] + letter for letter in LETTERS[:20] if letter != HOME[1]]
+    found = [Office(home_prefix, round(home / HOME_CUSTOMERS), HOME_CUSTOMERS)]
+    neighbours = [home_prefix[0] + letter for letter in LETTERS[:20] if letter != home_prefix[1]]
     far_prefixes = [
-        province + letter for province in PROVINCES if province != HOME[0] for letter in FAR_OFFICES
+        province + letter for province in PROVINCES if province != home_prefix[0] for letter in FAR_OFFICES
     ]
     for prefixes, count, share in (
         (neighbours, near, PROVINCE_CUSTOMERS),
@@ -104,11 +106,11 @@ def offices(customers: int) -> list[Office]:
 class Issue:
     """All cars of the country that may come to a station. Numbers from 0; texts on demand."""
 
-    def __init__(self, customers: int) -> None:
+    def __init__(self, customers: int, home: str = HOMES[0]) -> None:
         series: list[Series] = []
         self.office_ends: list[tuple[Office, int]] = []
         total = 0
-        for office in offices(customers):
+        for office in offices(customers, home):
             numbers = round(office.cars / ON_THE_ROAD)
             green, yellow = round(numbers * GREEN_SHARE), round(numbers * YELLOW_SHARE)
             for opened in (
@@ -178,7 +180,7 @@ def _tables(series: Sequence[Series]) -> tuple[npt.NDArray[Any], npt.NDArray[Any
     return codes, powers
 
 
-def vanity_plates(count: int, rng: Generator) -> list[str]:
+def vanity_plates(count: int, rng: Generator, home: str) -> list[str]:
     """Texts that people chose: their letters with a number that brings luck, or a birthday."""
     plates = []
     for _ in range(count):
@@ -187,5 +189,5 @@ def vanity_plates(count: int, rng: Generator) -> list[str]:
             serial = letters + str(rng.choice(LUCKY))
         else:
             serial = letters[0] + f"{int(rng.integers(1, 13)):02d}{int(rng.integers(1, 29)):02d}"
-        plates.append(HOME + serial)
+        plates.append(home + serial)
     return plates

@@ -14,14 +14,10 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from api.simulation.drawing import FEWEST, FIELD_MIX, FieldKind
-from api.simulation.misreads import Measured, Misreads
+from api.simulation.drawing import FIELD_MIX, FieldKind
+from api.simulation.misreads import HARD_SHARE, Alike, Measured, Misreads, Unread, sighting_weights
 from wallet.money import MILLION
 
-# Passes that were made hard to read on purpose (far, dark, out of focus) are measured often and come seldom.
-HARD_SHARE: Final = 0.03
-# A car stands at its pump for minutes: the pump's camera looks at least so often.
-PUMP_LOOKS: Final = 4
 # How the drawn visits are shared out.
 DRAWN: Final = {
     "clean": 0.15,
@@ -33,6 +29,9 @@ DRAWN: Final = {
 }
 # A wrong sighting that is this sure may move money: such are rare, and drawn most.
 SURELY_PPM: Final = 100_000
+
+# A right sighting that is no surer than this moves no money alone.
+UNSURE_PPM: Final = 20_000
 
 Class = Literal["clean", "doubtful", "wrong", "surely wrong", "unread"]
 CLASSES: Final[tuple[Class, ...]] = ("clean", "doubtful", "wrong", "surely wrong", "unread")
@@ -96,53 +95,52 @@ class Stratum:
         return self.share * look.of(self.classes) / self.drawn
 
 
-def looks_of(misreads: Misreads, least_looks: int = 1) -> Looks:
-    """How a camera sees plates that looks at least so often; every sighting where too few are left."""
-    enough = [one.looks >= least_looks for one in misreads.sightings]
-    if sum(enough) < FEWEST:
-        enough = [True] * len(enough)
+def looks_of(misreads: Misreads, *, at_pump: bool) -> Looks:
+    """How a camera sees plates: of cars that stand at its pump, or of those on their way."""
+    counts = [one.at_pump is at_pump for one in misreads.sightings]
     groups: dict[Class, list[int]] = {}
     for number, one in enumerate(misreads.sightings):
-        if enough[number]:
+        if counts[number]:
             groups.setdefault(class_of(one), []).append(number)
     return Looks(
-        np.array(sighting_weights(misreads.sightings, enough)),
-        unread_share(misreads),
+        np.array(sighting_weights(misreads.sightings, counts)),
+        unread_share(misreads.unread_at_pump if at_pump else misreads.unread_on_its_way),
         {kind: np.array(numbers) for kind, numbers in groups.items()},
     )
 
 
-def strata_of(looks: Looks, visits: int) -> list[Stratum]:
-    """All kinds of stays. looks: of the pump's camera."""
+def strata_of(looks: Looks, visits: int, cities: int = 1) -> list[Stratum]:
+    """All kinds of stays, of each as many in every city. looks: of the pump's camera."""
     whole = 1.0 - sum(FIELD_MIX.values())
     classes = tuple(kind for kind in CLASSES if kind in looks.classes or kind == "unread")
-    found = [Stratum(kind, whole, max(1, round(visits * DRAWN[kind])), (kind,)) for kind in classes]
-    for error, share in FIELD_MIX.items():
-        drawn = max(1, round(visits * DRAWN["field"] / len(FIELD_MIX)))
-        found.append(Stratum(f"field: {error}", share, drawn, classes, error))
+
+    def drawn(share: float) -> int:
+        return cities * max(1, round(visits * share / cities))
+
+    found = [Stratum(kind, whole, drawn(DRAWN[kind]), (kind,)) for kind in classes]
+    of_each = drawn(DRAWN["field"] / len(FIELD_MIX))
+    found += [
+        Stratum(f"field: {error}", share, of_each, classes, error) for error, share in FIELD_MIX.items()
+    ]
     return found
 
 
-def unread_share(misreads: Misreads) -> float:
+def unread_share(unread: Unread) -> float:
     """Looks of which no plate is read, hard ones as often as they come."""
-    easy, hard = misreads.unread_ppm / MILLION, misreads.hard_unread_ppm / MILLION
-    return (1 - HARD_SHARE) * easy + HARD_SHARE * hard
+    return ((1 - HARD_SHARE) * unread.usual_ppm + HARD_SHARE * unread.hard_ppm) / MILLION
 
 
-def sighting_weights(sightings: Sequence[Measured], enough: Sequence[bool]) -> list[float]:
-    """How often each measured sighting comes; together 1. enough: which ones may come."""
-    hard = sum(ok and one.hard for one, ok in zip(sightings, enough, strict=True))
-    easy = sum(enough) - hard
-    if not hard or not easy:
-        return [ok / (hard + easy) for ok in enough]
-    return [
-        ok * (HARD_SHARE / hard if one.hard else (1 - HARD_SHARE) / easy)
-        for one, ok in zip(sightings, enough, strict=True)
-    ]
+def seen_alike(at_pump: Measured | None, alike: Alike) -> float:
+    """How likely the entry saw the plate as the pump did, where that was badly."""
+    if at_pump is None:
+        return alike.unread
+    if not at_pump.is_right or at_pump.is_off_colour:
+        return alike.wrong
+    return alike.unsure if at_pump.wrong_ppm > UNSURE_PPM else 0.0
 
 
 def class_of(one: Measured) -> Class:
-    """Whether it is sure, unsure or wrong somewhere."""
-    if not one.is_right:
+    """Whether it is sure, unsure or wrong somewhere, its colour too."""
+    if not one.is_right or one.is_off_colour:
         return "surely wrong" if one.wrong_ppm <= SURELY_PPM else "wrong"
     return "clean" if all(doubt is None for doubt in one.positions) else "doubtful"

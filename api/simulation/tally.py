@@ -95,8 +95,11 @@ def seen_as(stay: Stay) -> str:
         return f"field: {stay.error}"
     if stay.measured is None:
         return "nothing read"
-    is_sure = not any(stay.measured.positions)
-    shape = "wrong" if not stay.measured.is_right else "clean" if is_sure else "doubtful"
+    shape = "clean" if not any(stay.measured.positions) else "doubtful"
+    if not stay.measured.is_right:
+        shape = "wrong"
+    elif stay.measured.is_off_colour:
+        shape = "off colour"
     return f"{shape}, hard pass" if stay.measured.hard else shape
 
 
@@ -109,7 +112,7 @@ def blamed(stay: Stay) -> str:
     pairs = [(own, read) for own, read in zip(seen.plate, seen.text or "", strict=False) if own != read]
     what = ", ".join(f"{own} read as {read}" for own, read in pairs)
     if not pairs or stay.measured is None:
-        return "read right"
+        return "read right" if seen.colour == stay.car.colour else f"{stay.car.colour} seen as {seen.colour}"
     if stay.error is not None:
         return f"field: {stay.error}"
     measured = {doubt.true for doubt in stay.measured.positions if doubt is not None}

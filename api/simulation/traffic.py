@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
-from api.simulation.issue import VANITY_SHARE, Issue, vanity_plates
+from api.simulation.issue import HOMES, VANITY_SHARE, Issue, vanity_plates
 from api.simulation.register import Habit, Register
 from vision import posterior
 
@@ -40,11 +40,12 @@ class Car:
 
 @dataclass(slots=True)
 class Traffic:
-    """The cars that come, drawn from `rng`. Customers' plates are registered."""
+    """The cars that come, drawn from `rng`. Customers' plates are registered. home: where most are issued."""
 
     customers: int
     rng: Generator
     tell: Callable[[str], None] = lambda _: None
+    home: str = HOMES[0]
     register: Register = field(init=False)
     stations: int = field(init=False)
     _issue: Issue = field(init=False)
@@ -59,7 +60,7 @@ class Traffic:
 
     def __post_init__(self) -> None:
         # A few texts are issued twice, in blue and in yellow; only one of them can be bound.
-        self._issue = Issue(round(self.customers * 1.03))
+        self._issue = Issue(round(self.customers * 1.03), self.home)
         self.stations = max(10, round(self.customers / CUSTOMERS_A_STATION))
         self.tell("customers' plates")
         colours = self._choose()
@@ -70,7 +71,9 @@ class Traffic:
     def _choose(self) -> dict[str, str]:
         """The customers' plates with their colours, in no order."""
         texts, colours = self._issue.texts(self._issue.customers(self.rng))
-        chosen = dict.fromkeys(vanity_plates(round(self.customers * VANITY_SHARE), self.rng), "blue")
+        chosen = dict.fromkeys(
+            vanity_plates(round(self.customers * VANITY_SHARE), self.rng, self.home), "blue"
+        )
         for index in self.rng.permutation(len(texts)).tolist():
             if len(chosen) >= self.customers:
                 break

@@ -42,25 +42,36 @@ def made_up(sightings: int = 300, seed: int = 3) -> dict:
             wrong_ppm = 1_000_000 - top
         found.append(
             {
-                "colour": "blue",
+                "colour": "green" if number % 50 == 0 else "blue",
+                "true_colour": "blue",
                 "length": length,
                 "looks": 1 + number % 5,
                 "wrong_ppm": wrong_ppm,
                 "text_is_right": right,
                 "hard": number % 4 == 0,
+                "at_pump": number % 2 == 0,
                 "positions": positions,
             }
         )
     return {
         "made_with": "a test",
         "weights": {"plate_reader": "0", "second_reader": "0"},
-        "passes": sightings + 2,
-        "unread": 1,
-        "other_length": 1,
+        "passes": sightings + 4,
+        "hard_passes": sightings // 4,
+        "hard_lost": 0,
+        "unread": 2,
+        "other_length": 2,
+        "at_pump": {
+            "passes": sightings // 2 + 2,
+            "hard_passes": sightings // 4,
+            "hard_lost": 0,
+            "unread": 1,
+            "other_length": 1,
+        },
+        "alike": {"unread": 4, "unread_too": 2, "wrong": 9, "wrong_too": 0, "unsure": 9, "unsure_too": 4},
         "looks": 10 * sightings,
         "confusion": confusion,
         "sure": {c: {c: sightings * 5 // 34} for c in DIGITS + LETTERS} | {c: {c: 10} for c in PROVINCES},
-        "colours": {"blue": {"blue": 99, "green": 1}},
         "sightings": found,
     }
 

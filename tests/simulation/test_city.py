@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from api.commands.failures import CommandError
-from api.simulation.baselines import Debit, at_share, majority
-from api.simulation.city import City, missed_bars
+from api.simulation.baselines import EXACT, Debit, at_share, majority
+from api.simulation.city import City, missed_bars, times_fewer
 from api.simulation.drawing import FIELD_MIX, Drawing, Seen
 from api.simulation.fitting import Fitting, weight_of_kind
 from api.simulation.intervals import rate_interval
 from api.simulation.issue import Issue
 from api.simulation.judge import Judge, fact_of
-from api.simulation.misreads import Doubt, Measured, Misreads, load_misreads
+from api.simulation.misreads import Doubt, Measured, Misreads, Unread, load_misreads
 from api.simulation.register import BOUND_AT, Register
-from api.simulation.strata import looks_of, strata_of, unread_share
+from api.simulation.strata import UNSURE_PPM, class_of, looks_of, seen_alike, strata_of, unread_share
 from api.simulation.traffic import Traffic
 from api.weighing import weigh
 from vision import posterior as vision_posterior
@@ -144,7 +144,7 @@ def sighting(*doubts, wrong_ppm=100):
 def made_of(*doubtful, seen, clean=1_000):
     """A file of clean sightings and these. seen: how often each character was surely read and there."""
     sure = {c: {c: count} for c, count in seen.items()}
-    return Misreads("a test", {}, {}, {}, sure, (sighting(),) * clean + doubtful, 0, 0)
+    return Misreads("a test", {}, {}, sure, (sighting(),) * clean + doubtful, Unread(0, 0), Unread(0, 0))
 
 
 EVERY_PROVINCE = dict.fromkeys(PROVINCES, 30)
@@ -193,7 +193,7 @@ def test_characters_borrow_little_where_they_were_measured_to_differ_and_much_wh
 
 @pytest.mark.parametrize("plate", ["粤B12345", "粤B80D08", "鄂A88800", "粤BD12345"])
 def test_the_ways_to_see_a_plate_are_all_stays_of_it(misreads, plate):
-    looks, fitting = looks_of(misreads), Fitting(misreads)
+    looks, fitting = looks_of(misreads, at_pump=True), Fitting(misreads)
     view = looks.at(fitting.doubtful, fitting.odds(plate))
     weights = sum(stratum.weight(view) * stratum.drawn for stratum in strata_of(looks, 10_000))
     assert weights == pytest.approx(1)
@@ -244,11 +244,11 @@ def test_no_stranger_is_registered_under_its_text_and_colour(city):
 
 
 def test_the_shares_of_all_kinds_of_visits_add_up_to_all_visits(misreads):
-    looks = looks_of(misreads)
+    looks = looks_of(misreads, at_pump=True)
     strata = strata_of(looks, 10_000)
     assert looks.shares.sum() == pytest.approx(1)
     assert sum(s.share for s in strata if s.kind) == pytest.approx(sum(FIELD_MIX.values()))
-    assert 0 < unread_share(misreads) < 0.2
+    assert 0 < unread_share(misreads.unread_at_pump) < 0.2
 
 
 def test_a_second_camera_proves_a_twin_and_the_same_camera_does_not(both):
@@ -278,7 +278,7 @@ def test_an_unsure_pump_that_agrees_with_a_sure_entry_is_automatic_and_alone_is_
     judge = Judge(register, traffic=vision_posterior.Traffic(cars=100_000, prefixes={"粤B": 100_000}))
     sure, unsure = (
         Seen("粤B03D12", "粤B03D12", "blue", wrong_ppm, tuple(((char, ppm),) for char in "粤B03D12"))
-        for wrong_ppm, ppm in ((200, 999_950), (60_000, 991_000))
+        for wrong_ppm, ppm in ((200, 999_950), (250_000, 960_000))
     )
     assert judge.stay([unsure, unsure])[-1].outcome == "review"
     assert judge.stay([sure, unsure])[-1].outcome == "auto"
@@ -324,6 +324,13 @@ def test_a_baseline_is_cut_where_it_is_as_automatic_as_ours():
     assert (half["wrong_per_100k"], half["automatic"]) == (0.0, 0.5)
     whole = at_share(debits, 2.0, 2.0, 1.0)
     assert (whole["wrong_per_100k"], whole["automatic"]) == (50_000.0, 1.0)
+    of_another_colour = at_share([*debits, Debit(0.95, 1.0, False, False, True)], 2.0, 2.0, 1.0)
+    assert (of_another_colour["wrong_per_100k"], of_another_colour["of_another_colour_per_100k"]) == (
+        1e5,
+        5e4,
+    )
+    result = {"ours": {"wrong_per_100k": 10.0}, "baselines": {EXACT: of_another_colour}}
+    assert (times_fewer(result), times_fewer(result, of_its_colour=True)) == (10_000, 5_000)
 
 
 def test_a_vote_goes_to_what_most_looks_say():
@@ -343,14 +350,85 @@ def test_a_broken_file_is_named_in_one_line(tmp_path, content, what):
     assert "\n" not in str(raised.value)
 
 
-def test_a_file_that_contradicts_itself_is_refused(tmp_path, misreads_file):
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        (
+            "alike",
+            {"unread": 1, "unread_too": 2, "wrong": 0, "wrong_too": 0, "unsure": 0, "unsure_too": 0},
+            "alike",
+        ),
+        ("passes", 1, "do not fit each other"),
+        ("sightings", [], "holds no sightings"),
+    ],
+)
+def test_counts_that_cannot_be_are_refused(tmp_path, misreads_file, key, value, what):
+    path = tmp_path / "misreads.json"
+    path.write_text(json.dumps(json.loads(misreads_file.read_text()) | {key: value}))
+    with pytest.raises(CommandError, match=what):
+        load_misreads(path)
+
+
+@pytest.mark.parametrize(
+    ("index", "change", "what"),
+    [(0, {"text_is_right": False}, "text_is_right"), (slice(None), {"at_pump": True}, "on their way and at")],
+)
+def test_a_file_that_contradicts_itself_is_refused(tmp_path, misreads_file, index, change, what):
     content = json.loads(misreads_file.read_text())
-    content["sightings"][0]["text_is_right"] = not content["sightings"][0]["text_is_right"]
+    chosen = content["sightings"][index]
+    for one in [chosen] if isinstance(chosen, dict) else chosen:
+        one |= {name: not one[name] if name == "text_is_right" else value for name, value in change.items()}
     path = tmp_path / "misreads.json"
     path.write_text(json.dumps(content))
-    with pytest.raises(CommandError, match="text_is_right"):
+    with pytest.raises(CommandError, match=what):
         load_misreads(path)
+
+
+def test_what_the_pump_sees_badly_its_entry_sees_as_often_as_was_measured(misreads):
+    alike = replace(misreads.alike, unread=0.0, wrong=0.0, unsure=1.0)
+    city = City(5_000, replace(misreads, alike=alike), seed=5)
+    entry, pump = looks_of(city.misreads, at_pump=False), looks_of(city.misreads, at_pump=True)
+    [doubtful] = [stratum for stratum in strata_of(pump, 100) if stratum.name == "doubtful"]
+    stays = [city._stay(doubtful, car, entry, pump) for car in city.traffic.cars(40)]
+    unsure = [stay for stay in stays if stay.measured.wrong_ppm > UNSURE_PPM]
+    assert len(unsure) > 10
+    assert all(stay.looks[0] == stay.looks[1] for stay in unsure)
+    assert seen_alike(None, alike) == seen_alike(sighting(), alike) == 0.0
+
+
+def test_a_colour_is_seen_wrongly_where_it_was_and_on_no_plate_that_the_city_has_not(misreads):
+    drawing = Drawing(misreads, Random(4))
+
+    def seen(colour, measured, true):
+        one = replace(sighting(), colour=measured, true_colour=true)
+        return {drawing.measured("粤B12345", colour, one, (), None).colour for _ in range(40)}
+
+    assert (
+        seen("blue", "blue", "blue") == seen("blue", "blue", "black") == seen("blue", "black", "") == {"blue"}
+    )
+    assert seen("blue", "black", "blue") == {"black"}
+    assert seen("yellow", "black", "blue") == {"blue", "green"}
+    assert class_of(replace(sighting(), colour="black", true_colour="blue")) == "surely wrong"
+
+
+def test_a_hard_pass_lends_its_doubts_to_the_field_as_seldom_as_it_comes(misreads):
+    drawing = Drawing(misreads, Random(4))
+    pool, sums = drawing._pool("one character", is_province=False)
+    hard = {id(doubt) for one in misreads.sightings if one.hard for doubt in one.positions if doubt}
+    share = sum(weight for doubt, _, weight in pool if id(doubt) in hard) / sums[-1]
+    assert 0 < share < 0.1
 
 
 def test_traffic_has_as_many_customers_as_were_asked_for():
     assert len(Traffic(3_000, np.random.default_rng(2)).register) == 3_000
+
+
+def test_several_cities_are_drawn_alike_and_each_has_its_own_cars(misreads):
+    city = City(2_000, misreads, seed=5, homes=("粤B", "鄂A"))
+    result = city.run(400)
+    assert result["cities"] == ["粤B", "鄂A"]
+    assert all(part["drawn"] % 2 == 0 for part in result["parts"].values())
+    assert sum(part["share"] for part in result["parts"].values()) == pytest.approx(1, abs=0.1)
+    # The one that was played last is still there.
+    plates = [car.plate for car in city.traffic.cars(200)]
+    assert np.mean([plate.startswith("鄂A") for plate in plates]) > 0.6
