@@ -1,4 +1,4 @@
-"""Questions that answered themselves: another camera told a car from its twin after a person was asked."""
+"""Questions that answered themselves: another camera told a car from its look-alikes after all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from wallet.rules import Rules
 from wallet.store import events, forecourt, people, reviewing
 from wallet.twins import is_second_look
 
-# The one doubt that a look of another camera resolves. Whoever was asked about more is still needed.
-_DOUBT = {"twin_needs_proof"}
+# The doubts that a sure look of another camera resolves. Whoever was asked about more is still needed.
+_DOUBTS = {"twin_needs_proof", "look_alike"}
 
 
 def asked_since(rules: Rules, now: datetime) -> datetime:
@@ -64,7 +64,7 @@ def end_if_proven(connection: Connection, review_id: str, rules: Rules, now: dat
 
 def _proof_of(connection: Connection, review: Review, rules: Rules) -> Match | None:
     """The decision that needed no person because of the look this item is about."""
-    if review.sighting_id is None or {reason.code for reason in review.reasons} != _DOUBT:
+    if review.sighting_id is None or not {reason.code for reason in review.reasons} <= _DOUBTS:
         return None
     look = forecourt.find_sighting(connection, review.sighting_id)
     asked = forecourt.find_match(connection, review.sighting_id)

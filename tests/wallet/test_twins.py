@@ -164,6 +164,23 @@ def test_a_question_about_a_twin_ends_by_itself_once_the_pump_has_proved_the_car
     wallet.sweep(forecourt.at(200))
 
 
+def test_a_question_about_a_neighbour_ends_by_itself_too(wallet, forecourt):
+    forecourt.customer("粤B54250")
+    forecourt.customer("粤B54258")
+    chances = (("粤B54250", 995_000), ("粤B54258", 4_000))
+    entry = replace(forecourt.sighting("粤B54250", pump=None, wrong_ppm=100), camera="entry")
+    wallet.arrive(entry, Posterior(chances, 1_000), forecourt.at(3))
+    (item,) = wallet.reviews(state="open", kind="sighting")
+    at_pump = wallet.arrive(
+        replace(forecourt.sighting("粤B54250", seconds=60), wrong_ppm=100),
+        Posterior(chances, 1_000),
+        forecourt.at(60),
+    )
+    assert ([reason.code for reason in item.reasons], at_pump.match.outcome) == (["look_alike"], "auto")
+    wallet.sweep(forecourt.at(70))
+    assert wallet.review(item.id).state == "closed"
+
+
 def test_a_question_about_a_twin_stays_where_nothing_proved_the_car(wallet, forecourt, pair):
     asked = _look_at_the_entry(wallet, forecourt)
     forecourt.arrive("鄂B54250", seconds=60)
