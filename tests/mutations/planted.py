@@ -50,8 +50,8 @@ PLANTED = (
     Planted(
         "a car that stands at another pump is taken to stand here",
         "wallet/second_looks.py",
-        "if stay.pump not in (None, sighting.pump):",
-        "if False:",
+        'if stay.state != "open" or stay.left_at is not None or stay.pump not in (None, sighting.pump):',
+        'if stay.state != "open" or stay.left_at is not None:',
         _wallet("second_looks"),
     ),
     Planted(
@@ -335,8 +335,8 @@ PLANTED = (
     Planted(
         "a text that is near moves money",
         "wallet/decide.py",
-        "if sighting.text != vehicle.plate:",
-        "if False:",
+        "    if not said.is_plate:\n        doubts.append(",
+        "    if False:\n        doubts.append(",
         _wallet("decide", "arrivals"),
     ),
     Planted(
