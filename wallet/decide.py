@@ -147,7 +147,7 @@ def decide(
     """`auto` where every test is passed, else `review` with one reason for each test that failed.
 
     amount_fen: what would be held (or is held already, where the sighting continues a stay).
-    objections: what else speaks against it, whatever was read. proof: of another camera, in the same stay.
+    objections: what else speaks against it, whatever was read. proof: what another camera surely said of it.
     """
     said = together(sighting, likely, proof, rules)
     likely = said.likely
