@@ -41,8 +41,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """What is known at a station. stands_elsewhere: whether a text was lately seen at a pump. cars_with: how
-    many cars with such first two characters came, as counted last night."""
+    """What is known at a station.
+
+    stands_elsewhere: whether a text was lately seen at a pump. cars_with: how many cars with such first two
+    characters came, as counted last night.
+    """
 
     stands_elsewhere: Callable[[str], bool]
     cars_with: Callable[[str], int]
@@ -105,9 +108,9 @@ def _may_be_its_plate(other: str, text: str, station: Station) -> bool:
     """
     if not is_one_off(other, text) or station.stands_elsewhere(other):
         return False
-    is_province = other[1:] == text[1:]
-    rare = COMES_OFTENER * (station.cars_with(other[:2]) + 1) if is_province else 0
-    return not is_province or station.cars_with(text[:2]) < rare
+    if other[1:] != text[1:]:
+        return True
+    return station.cars_with(text[:2]) < COMES_OFTENER * (station.cars_with(other[:2]) + 1)
 
 
 def proof_of(case: Case) -> Proof | None:

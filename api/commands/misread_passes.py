@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from api.commands.bench_passes import Remembering, RememberingReader, Still
-from api.simulation.misreads import RATHER_SURE_PPM
+from api.simulation.misreads import RATHER_SURE_PPM, UNSURE_PPM
 from cameras.messages import position_ppm
 from cameras.passes import MOST_ENLARGED, CameraPass, simulate_pass
 from vision.picture import Detector, Reader
@@ -42,8 +42,6 @@ SMALLEST_PX: Final = 100.0
 # A position surer than this, and right, is not kept.
 SURE_PPM: Final = 999_000
 KEPT_POSITIONS: Final = 3
-# A sighting less sure than this moves no money alone.
-UNSURE_PPM: Final = 20_000
 # A single look this far from the label is of another plate in the picture.
 MOST_WRONG_CHARACTERS: Final = 3
 SAME_PLACE: Final = 0.6

@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from api.simulation.drawing import FIELD_MIX, FieldKind
-from api.simulation.misreads import HARD_SHARE, Alike, Measured, Misreads, Unread, sighting_weights
+from api.simulation.misreads import (
+    HARD_SHARE,
+    UNSURE_PPM,
+    Alike,
+    Measured,
+    Misreads,
+    Unread,
+    sighting_weights,
+)
 from wallet.money import MILLION
 
 # How the drawn visits are shared out.
@@ -29,9 +37,6 @@ DRAWN: Final = {
 }
 # A wrong sighting that is this sure may move money: such are rare, and drawn most.
 SURELY_PPM: Final = 100_000
-
-# A right sighting that is no surer than this moves no money alone.
-UNSURE_PPM: Final = 20_000
 
 Class = Literal["clean", "doubtful", "wrong", "surely wrong", "unread"]
 CLASSES: Final[tuple[Class, ...]] = ("clean", "doubtful", "wrong", "surely wrong", "unread")

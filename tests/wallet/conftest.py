@@ -254,3 +254,23 @@ def _by_hand(wallet: Wallet, *statements: str) -> None:
 def by_hand() -> Callable[..., None]:
     """Does SQL statements to a wallet's tables that nothing of ours would do; each must find a row."""
     return _by_hand
+
+
+@pytest.fixture
+def by(forecourt):
+    """Who asks, under a key of its own."""
+
+    def asked(seconds=500, actor="wang"):
+        return {"key": f"k{next(forecourt.numbers)}", "actor": actor, "now": forecourt.at(seconds)}
+
+    return asked
+
+
+@pytest.fixture
+def paid(wallet, forecourt, by):
+    """A visit that a bonus of 50 yuan and the driver's own money paid 200 yuan for; (account, visit)."""
+    account_id = forecourt.customer("粤B12345", 100_000)
+    wallet.commands.give_bonus(account_id, 5_000, "spring", **by(1))
+    visit = forecourt.arrive("粤B12345").visit
+    wallet.record_sale(forecourt.sale(20_000, sale_id="s1"), forecourt.at(95))
+    return account_id, visit.id

@@ -32,16 +32,6 @@ def _told(wallet, *kinds):
     return [(event.kind, event.body) for event in wallet.outbox.pending(500) if event.kind in kinds]
 
 
-@pytest.fixture
-def by(forecourt):
-    """Who asks, under a key of its own."""
-
-    def asked(seconds=500, actor="wang"):
-        return {"key": f"k{next(forecourt.numbers)}", "actor": actor, "now": forecourt.at(seconds)}
-
-    return asked
-
-
 def _moved(wallet, *kinds):
     """The transfers of these kinds, oldest first, each as the columns that say what it is about."""
     table = ledger_transfers.c
@@ -51,16 +41,6 @@ def _moved(wallet, *kinds):
     return [
         {name: value for name, value in zip(COLUMNS, row, strict=True) if value is not None} for row in rows
     ]
-
-
-@pytest.fixture
-def paid(wallet, forecourt, by):
-    """A visit that a bonus of 50 yuan and the driver's own money paid 200 yuan for; (account, visit)."""
-    account_id = forecourt.customer(PLATE, 100_000)
-    wallet.commands.give_bonus(account_id, 5_000, "spring", **by(1))
-    visit = forecourt.arrive(PLATE).visit
-    wallet.record_sale(forecourt.sale(20_000, sale_id="s1"), forecourt.at(95))
-    return account_id, visit.id
 
 
 # A sale -----------------------------------------------------------------------------------------------------

@@ -11,26 +11,6 @@ PLATE = "粤B12345"
 SENSELESS_FEN = [0, -1, 1.0, True, "1", None, 10**12 + 1]
 
 
-@pytest.fixture
-def by(forecourt):
-    """Who asks, under a key of its own."""
-
-    def asked(seconds=500, actor="wang"):
-        return {"key": f"k{next(forecourt.numbers)}", "actor": actor, "now": forecourt.at(seconds)}
-
-    return asked
-
-
-@pytest.fixture
-def paid(wallet, forecourt, by):
-    """A visit that a bonus of 50 yuan and the driver's own money paid 200 yuan for; (account, visit)."""
-    account_id = forecourt.customer(PLATE, 100_000)
-    wallet.commands.give_bonus(account_id, 5_000, "spring", **by(1))
-    visit = forecourt.arrive(PLATE).visit
-    wallet.record_sale(forecourt.sale(20_000, sale_id="s1"), forecourt.at(95))
-    return account_id, visit.id
-
-
 @pytest.mark.parametrize("amount_fen", SENSELESS_FEN)
 def test_an_amount_that_makes_no_sense_is_refused_by_every_command(wallet, forecourt, by, paid, amount_fen):
     account_id, visit_id = paid

@@ -14,16 +14,6 @@ def _told(wallet, *kinds):
     return [(event.kind, event.body) for event in wallet.outbox.pending(500) if event.kind in kinds]
 
 
-@pytest.fixture
-def by(forecourt):
-    """Who asks, under a key of its own."""
-
-    def asked(seconds=500, actor="wang"):
-        return {"key": f"k{next(forecourt.numbers)}", "actor": actor, "now": forecourt.at(seconds)}
-
-    return asked
-
-
 def test_a_sale_of_nothing_frees_the_hold_and_tells_so(wallet, forecourt):
     account_id = forecourt.customer(PLATE)
     visit = forecourt.arrive(PLATE).visit
