@@ -49,7 +49,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class Said:
     """What all cameras say. read_ppm: chance that the text is wrong; is_plate: one of them read the plate."""
 
     read_ppm: int
@@ -176,7 +176,7 @@ def decide(
     )
 
 
-def together(sighting: SightingFact, likely: Likely, proof: Proof | None, rules: Rules) -> Together:
+def together(sighting: SightingFact, likely: Likely, proof: Proof | None, rules: Rules) -> Said:
     """What a sighting says, and what it says with another camera's word.
 
     Two sure cameras that agree: whatever speaks against the vehicle, both would have to see wrongly. In a
@@ -184,7 +184,7 @@ def together(sighting: SightingFact, likely: Likely, proof: Proof | None, rules:
     as that one was, less what this look says for another text. Else the proof proves nothing.
     """
     vehicle = likely.vehicle
-    alone = Together(serial_wrong_ppm(sighting), likely, is_plate=sighting.text == vehicle.plate)
+    alone = Said(serial_wrong_ppm(sighting), likely, is_plate=sighting.text == vehicle.plate)
     if proof is None or sighting.colour != vehicle.colour:
         return alone
     if sighting.wrong_ppm <= rules.auto_ceiling_ppm:
@@ -218,13 +218,13 @@ def serial_wrong_ppm(sighting: SightingFact) -> int:
     return MILLION - share_down(right_ppm, all_ppm, own_ppm)
 
 
-def _proved(likely: Likely, proof: Proof, part: int, whole: int) -> Together | None:
+def _proved(likely: Likely, proof: Proof, part: int, whole: int) -> Said | None:
     """The word of a camera that opened the stay, its doubts times `part` for each `whole`, or None."""
     if proof.wrong_ppm is None or proof.runner_up_ppm is None:
         return None
     as_then = replace(likely, ppm=MILLION - proof.wrong_ppm, runner_up_ppm=proof.runner_up_ppm)
     read_ppm = times_up(proof.reading_wrong_ppm, part, whole)
-    return Together(read_ppm, _scaled(as_then, part, whole), is_plate=True)
+    return Said(read_ppm, _scaled(as_then, part, whole), is_plate=True)
 
 
 def _scaled(likely: Likely, part: int, whole: int) -> Likely:
@@ -268,7 +268,7 @@ def the_sum(likely: Likely, amount_fen: int, loss_fen: int, rules: Rules) -> tup
 
 def _doubts(
     sighting: SightingFact,
-    said: Together,
+    said: Said,
     loss_fen: int,
     rules: Rules,
     numbers: tuple[tuple[str, int], ...],
