@@ -1,21 +1,26 @@
 """Put a trained reader into the shipped weights, with its card.
 
     python -m models.publish_reader --name plate_reader --weights runs/reader/plate_reader.onnx \\
-        --metrics metrics.json --calibration calibration.json
+        --metrics metrics.json --calibration calibration.json --config models/plate_reader/config-fifth.toml
 
-`--metrics` is what `models.evaluate_reader` wrote, `--calibration` what `models.calibrate` wrote.
+`--metrics` is what `models.evaluate_reader` wrote, `--calibration` what `models.calibrate` wrote; `--config`
+is that of the last stage: from its mixture follows how much oftener some provinces were shown than others.
 """
 
 import argparse
 import json
 import shutil
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import onnx
 
 from models.cards import publish
+from models.pictures import data_root
+from models.plate_crops.crops import RealCrops
+from models.plate_crops.mixture import provinces_oftener
 
 TRAINED_ON = (
     "CCPD plates (MIT) as they are, with another province drawn in, and their characters recombined to "
@@ -51,13 +56,19 @@ def named(weights: Path, name: str, out: Path) -> Path:
     return out
 
 
-def card_of(name: str, metrics: dict[str, Any], calibration: dict[str, Any]) -> dict[str, Any]:
-    """The card: what it is, what it measured, how far it is to be believed."""
+def card_of(
+    name: str, metrics: dict[str, Any], calibration: dict[str, Any], oftener: dict[str, float]
+) -> dict[str, Any]:
+    """The card: what it is, what it measured, how far it is to be believed.
+
+    oftener: how much oftener than the rarest each province was shown in the training.
+    """
     which = "first" if name == "plate_reader" else "second"
     found = calibration[which]
     return CARDS[name] | {
         "metrics": metrics,
         "temperature": found["temperature"],
+        "provinces_oftener": oftener,
         "reliability": found["table"],
     }
 
@@ -70,12 +81,17 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--metrics", type=Path, required=True)
     parser.add_argument("--calibration", type=Path, required=True)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=data_root())
     arguments = parser.parse_args()
     metrics = json.loads(arguments.metrics.read_text(encoding="utf-8"))
     calibration = json.loads(arguments.calibration.read_text(encoding="utf-8"))
+    mixture = tomllib.loads(arguments.config.read_text(encoding="utf-8"))["mixture"]
+    real = RealCrops(arguments.data, mixture["held_out_every"], held_out=False)
+    card = card_of(arguments.name, metrics, calibration, provinces_oftener(mixture, real))
     with tempfile.TemporaryDirectory() as folder:
         ready = named(arguments.weights, arguments.name, Path(folder) / "reader.onnx")
-        print(publish(ready, card_of(arguments.name, metrics, calibration)))
+        print(publish(ready, card))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -38,11 +39,14 @@ class Limits:
 
     least_mass: share of all paths that spell some plate. least_confidence: of the most likely text.
     temperature: above 1 where the network is surer than it is right; 1 leaves it as it is.
+    oftener: how many times oftener than the rarest each province was in the training, where it was: a
+    network in doubt says what it saw most, wherever the camera stands.
     """
 
     least_mass: float = 0.2
     least_confidence: float = 0.02
     temperature: float = TEMPERATURE
+    oftener: Mapping[str, float] = field(default_factory=dict)
 
 
 class PlateReader:
@@ -138,6 +142,7 @@ def plate_text(decoded: Decoded, colours: Colours, limits: Limits) -> PlateText:
     kind = decoded.kind
     if kind is None or decoded.text is None or decoded.mass < limits.least_mass:
         return PlateText(None, *most_likely(colours), (), 0.0)
+    decoded = evened(decoded, limits.oftener)
     tempered = tuple(temper(position, limits.temperature) for position in decoded.positions)
     of_kind = temper_share(decoded.kind_share, limits.temperature)
     given_kind = temper_share(decoded.probability / decoded.kinds[kind.name], limits.temperature)
@@ -164,6 +169,25 @@ def is_ours(mass: float, kind: Kind, colours: Colours) -> float:
         return min(1.0, mass)
     odds = mass / max(1 - mass, LEAST_DOUBT) * own / strange
     return odds / (1 + odds)
+
+
+def evened(decoded: Decoded, oftener: Mapping[str, float]) -> Decoded:
+    """What the network would say had it been shown all provinces equally often (Bayes' rule).
+
+    Of the first position only; what it does not list counts as shown as seldom as the rarest.
+    """
+    if not oftener or not decoded.positions or decoded.text is None or decoded.kind is None:
+        return decoded
+    first, *others = decoded.positions
+    weighed = [(character, p / oftener.get(character, 1.0)) for character, p in first]
+    total = math.fsum(p for _, p in weighed) + max(0.0, 1 - math.fsum(p for _, p in first))
+    position = tuple(sorted(((c, p / total) for c, p in weighed), key=lambda item: (-item[1], item[0])))
+    said = dict(first).get(decoded.text[0])
+    if not said:
+        return decoded
+    probability = min(decoded.probability * position[0][1] / said, decoded.kinds[decoded.kind.name])
+    text = position[0][0] + decoded.text[1:]
+    return replace(decoded, text=text, probability=probability, positions=(position, *others))
 
 
 def temper(position: Position, temperature: float) -> Position:

@@ -1,14 +1,16 @@
 """Endless training crops: real ones, and those of a pool, each time seen and degraded anew."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models.pictures import Image
-from models.plate_crops.crops import RealCrops, degrade, jitter
+from models.plate_crops.crops import HOME, RealCrops, degrade, jitter
 from models.plate_crops.pool import SOURCES, Pool, open_pool
 from models.plate_crops.views import another_view
+from vision.plates import PROVINCES
 from vision.rectify import level
 
 
@@ -51,3 +53,18 @@ class Crops:
         else:
             crop, text = self.pools[source].draw(self.rng)
         return degrade(another_view(crop, self.rng), self.rng), text
+
+
+def provinces_oftener(mixture: dict[str, Any], real: RealCrops) -> dict[str, float]:
+    """How many times oftener than the rarest a training on this mixture shows each province; 1 left out.
+
+    All sources but the real crops show every province equally often.
+    """
+    counted = Counter(crop.text[0] for crop in real.others)
+    shown = dict.fromkeys(PROVINCES, (1 - mixture["real"]) / len(PROVINCES))
+    shown[HOME] += mixture["real"] * mixture["home_share"]
+    for province, count in counted.items():
+        shown[province] += mixture["real"] * (1 - mixture["home_share"]) * count / counted.total()
+    least = min(shown.values())
+    oftener = {province: round(share / least, 2) for province, share in shown.items()}
+    return {province: times for province, times in oftener.items() if times != 1.0}

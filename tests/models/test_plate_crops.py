@@ -14,8 +14,9 @@ from models.plate_art.random_plates import KINDS, OTHER_KINDS, random_plate, ran
 from models.plate_art.sheet import make_sheet
 from models.plate_crops import recombine
 from models.plate_crops.bank import FLAT, CellBank, align
-from models.plate_crops.crops import is_held_out, jitter
+from models.plate_crops.crops import HOME, RealCrops, is_held_out, jitter
 from models.plate_crops.degrade import EFFECTS, degrade, few_pixels
+from models.plate_crops.mixture import provinces_oftener
 from models.plate_crops.recombine import recombined_crop
 from models.plate_crops.scenes import mounted_plate, weather
 from models.plate_crops.stream import h264
@@ -280,3 +281,15 @@ def test_sheet_in_the_documents_is_what_the_command_draws() -> None:
     # Encoders and resizing differ by a shade between versions of the libraries.
     assert np.abs(stored.astype(int) - drawn).mean() < 2
     assert (ROOT / "docs" / "plates.png").stat().st_size < 400_000
+
+
+def test_how_much_oftener_a_province_is_shown_follows_from_the_mixture(drawn_root: Path) -> None:
+    real = RealCrops(drawn_root, HELD_OUT_EVERY, held_out=False)
+    shown = Counter(crop.text[0] for crop in real.others)
+    oftener = provinces_oftener({"real": 0.31, "home_share": 0.5}, real)
+    even = 0.69 / len(PROVINCES)
+    rarest = even + (0.155 * min(shown.values()) / shown.total() if len(shown) >= len(PROVINCES) - 1 else 0.0)
+    assert oftener[HOME] == pytest.approx((even + 0.155) / rarest, abs=0.006)
+    most, count = shown.most_common(1)[0]
+    assert oftener[most] == pytest.approx((even + 0.155 * count / shown.total()) / rarest, abs=0.006)
+    assert provinces_oftener({"real": 0.0, "home_share": 0.5}, real) == {}

@@ -161,7 +161,10 @@ def read_alphabet(weights: Weights, notes: dict[str, str]) -> list[str]:
 
 def _plate_reader(weights: Weights, engine: str, precision: Precision) -> PlateReader:
     network = load_network(weights, engine, precision, INPUT_SHAPE, by_pixel=True)
-    limits = Limits(temperature=float(weights.card.get("temperature", TEMPERATURE)))
+    card = weights.card
+    limits = Limits(
+        temperature=float(card.get("temperature", TEMPERATURE)), oftener=card.get("provinces_oftener", {})
+    )
     alphabet = read_alphabet(weights, network.notes)
     reader = PlateReader(network, alphabet, limits, batches=network.takes_batches)
     _, _, height, width = INPUT_SHAPE
