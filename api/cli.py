@@ -154,11 +154,14 @@ def measure_misreads(
         bool, typer.Option("--quick", help="A few of them, under 50 s; writes only with --out.")
     ] = False,
     engine: EngineOption = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="So many processes; the file is the same.")] = 1,
 ) -> None:
     """Measure how both readers err over simulated passes of labelled stills; keeps no plate."""
     from api.commands.measure_misreads import measure_misreads as run
 
-    raise typer.Exit(run(data=data, out=out, as_json=json, quick=quick, engine=engine, stills=stills))
+    raise typer.Exit(
+        run(data=data, out=out, as_json=json, quick=quick, engine=engine, stills=stills, workers=workers)
+    )
 
 
 @app.command()

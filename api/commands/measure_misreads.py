@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +20,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from api.commands.bench_passes import Still, is_held_out
 from api.commands.evaluate_all import find_data
 from api.commands.failures import CommandError
-from api.commands.misread_passes import Misreads, is_large_enough, pass_of, stop_of
+from api.commands.misread_passes import Misreads, PlatePass, is_large_enough, pass_of, stop_of
 from vision.backends import load_detector, load_reader, load_second_reader
 from vision.cards import open_weights
 from vision.colour import COLOURS
+from vision.detector import PlateDetector
+from vision.ensemble import Reader
 from vision.labelled import LabelledPicture, load_image, read_labels
 from vision.plates import is_supported
 
@@ -30,6 +36,8 @@ MISREADS: Final = Path(__file__).parents[2] / "vision" / "assets" / "misreads.js
 LARGEST_BYTES: Final = 800_000
 # The file is written again after so many stills: what was measured is not lost.
 WRITTEN_EVERY: Final = 100
+# So many stills wait for each process.
+STILLS_AHEAD: Final = 4
 READERS: Final = {"plate_reader": "plate_reader.onnx", "second_reader": "second_reader.onnx"}
 
 
@@ -61,31 +69,83 @@ SOURCES: Final = (
 )
 
 
+# One shown still: its number, the labelled picture, the picture itself.
+Shown = tuple[int, LabelledPicture, Still]
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Shows stills to the pipeline. engine: of the detector and both readers, loaded once a process."""
+
+    engine: str
+
+    def __call__(self, shown: Shown) -> tuple[PlatePass, PlatePass | None]:
+        """The still drives by, and comes to a pump where its plate is large enough for that."""
+        number, picture, still = shown
+        detector, first, second = loaded(self.engine)
+        kind = picture.plates[0].kind
+        colour = kind if kind in COLOURS else ""
+        seed = SEED * 100_003 + number
+        on_its_way = pass_of(still, colour, seed, detector, first, second)
+        if not is_large_enough(still):
+            return on_its_way, None
+        return on_its_way, stop_of(still, colour, STOPS_SEED + seed, detector, first, second)
+
+
+@cache
+def loaded(engine: str) -> tuple[PlateDetector, Reader, Reader]:
+    """Detector and both readers, warm."""
+    return load_detector(engine), load_reader(engine), load_second_reader(engine)
+
+
+def watched_all(
+    shown: Iterable[Shown], engine: str, workers: int
+) -> Iterator[tuple[PlatePass, PlatePass | None]]:
+    """What is said of each still, in their order, by so many processes."""
+    watching = Watching(engine)
+    if workers == 1:
+        yield from map(watching, shown)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        # A few stills at a time: each waits as a whole picture.
+        for some in batched(shown, STILLS_AHEAD * workers):
+            yield from pool.map(watching, some)
+
+
+def batched(shown: Iterable[Shown], count: int) -> Iterator[list[Shown]]:
+    """As lists of at most `count`."""
+    every = iter(shown)
+    while some := list(islice(every, count)):
+        yield some
+
+
 def measure_misreads(
-    *, data: Path | None, out: Path | None, as_json: bool, quick: bool, engine: str, stills: int | None
+    *,
+    data: Path | None,
+    out: Path | None,
+    as_json: bool,
+    quick: bool,
+    engine: str,
+    stills: int | None,
+    workers: int = 1,
 ) -> int:
     """Run the passes and write the file; returns 0. Each still drives by, and comes to a pump.
 
-    With `quick` nothing is written unless `out` is given.
+    With `quick` nothing is written unless `out` is given. The file does not depend on `workers`.
     """
     folder = find_data(data)
     target = out or (None if quick else MISREADS)
     count = stills or (QUICK_STILLS if quick else STILLS)
-    detector, first, second = load_detector(engine), load_reader(engine), load_second_reader(engine)
     weights = {name: open_weights(file).sha256 for name, file in READERS.items()}
     made_with = f"platepay measure-misreads --stills {count}"
     misreads = Misreads()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("stills", total=count)
-        for number, (picture, still) in enumerate(shown_stills(folder, count)):
-            kind = picture.plates[0].kind
-            colour = kind if kind in COLOURS else ""
-            seed = SEED * 100_003 + number
-            on_its_way = pass_of(still, colour, seed, detector, first, second)
+        shown = ((number, *each) for number, each in enumerate(shown_stills(folder, count)))
+        for number, (on_its_way, at_pump) in enumerate(watched_all(shown, engine, workers)):
             misreads.add(on_its_way)
-            if is_large_enough(still):
-                at_pump = stop_of(still, colour, STOPS_SEED + seed, detector, first, second)
+            if at_pump is not None:
                 misreads.add(at_pump)
                 misreads.alike.add(on_its_way, at_pump)
             progress.advance(bar)
