@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy import Row as SqlRow
 from sqlalchemy.sql import ClauseElement
 
@@ -14,7 +24,7 @@ from wallet.store.statements import Statement, insert_new
 from wallet.tables import matches, refunds, sightings, vehicles, visits
 from wallet.twin_tables import nightly_counts, station_traffic
 
-_REVERSED = exists().where(refunds.c.visit_id == visits.c.id, refunds.c.kind == "reversal")
+_REVERSED = exists().where(refunds.c.visit_id == visits.c.id, refunds.c.kind == literal_column("'reversal'"))
 
 
 def _paid(among: ColumnElement[bool]) -> ClauseElement:
@@ -23,7 +33,8 @@ def _paid(among: ColumnElement[bool]) -> ClauseElement:
         .where(
             among,
             visits.c.opened_at >= bindparam("since", type_=visits.c.opened_at.type),
-            visits.c.state == "captured",
+            # Written out: SQLite plans anew each time where a value might make a partial index fit.
+            visits.c.state == literal_column("'captured'"),
             ~_REVERSED,
         )
         .group_by(visits.c.vehicle_id, visits.c.station)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, literal_column, select
 
 from wallet.facts import SightingFact
 from wallet.store.forecourt import sighting_from
@@ -48,7 +48,7 @@ _CARS_WITH = Statement(
 _OF_A_STAY = Statement(
     select(sightings, matches.c.wrong_ppm.label("decided_wrong_ppm"), matches.c.runner_up_ppm)
     .join(matches, matches.c.sighting_id == sightings.c.id)
-    .where(matches.c.visit_id == bindparam("visit_id"), matches.c.outcome == "auto")
+    .where(matches.c.visit_id == bindparam("visit_id"), matches.c.outcome == literal_column("'auto'"))
     .order_by(matches.c.wrong_ppm, sightings.c.id)
     .limit(MOST_PROOFS)
 )

@@ -103,13 +103,15 @@ def live_pairs(connection: Connection, floor_ppm: int, limit: int) -> list[tuple
     return [(row.first_plate, row.second_plate, int(row.alike_ppm)) for row in connection.execute(query)]
 
 
-def looks_before(connection: Connection, plate: str, since: datetime, limit: int) -> Sequence[SightingFact]:
+_LOOKS_BEFORE = Statement(
+    select(sightings)
+    .join(matches, matches.c.sighting_id == sightings.c.id)
+    .where(matches.c.plate == bindparam("plate"), matches.c.decided_at >= bindparam("since"))
+    .order_by(matches.c.decided_at.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+
+
+def looks_before(connection: Connection, plate: str, since: datetime, most: int) -> Sequence[SightingFact]:
     """Sightings that were taken for this plate and decided since then, newest first."""
-    query = (
-        select(sightings)
-        .join(matches, matches.c.sighting_id == sightings.c.id)
-        .where(matches.c.plate == plate, matches.c.decided_at >= since)
-        .order_by(matches.c.decided_at.desc())
-        .limit(limit)
-    )
-    return [sighting_from(row) for row in connection.execute(query)]
+    return [sighting_from(row) for row in _LOOKS_BEFORE.all(connection, plate=plate, since=since, most=most)]
