@@ -1,14 +1,14 @@
 """Statements prepared on a connection to PostgreSQL and called on libpq itself.
 
 The way through a cursor costs several times what the call does: a generator, a state machine, a query that is
-parsed for its parameters each time. Values are written and read by psycopg's own dumpers and loaders, so they
-are what a cursor would give; errors are psycopg's.
+parsed for its parameters each time. Values are read by psycopg's own loaders, so they are what a cursor would
+give, and written as its dumpers write them; errors are psycopg's.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 # Imported where PostgreSQL is used: SQLite must do without the driver, which comes with the extra `postgres`.
@@ -17,7 +17,7 @@ from psycopg import pq
 from psycopg.adapt import PyFormat, Transformer
 
 _DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
-_PARAMETER = re.compile(r"%%|%\((\w+)\)s")
+_IN_TRANSACTION = pq.TransactionStatus.INTRANS
 
 
 class Answer:
@@ -41,18 +41,6 @@ class Answer:
         """Nothing is open."""
 
 
-class _Known:
-    """A statement that is prepared: its name, and which value each of its parameters is."""
-
-    __slots__ = ("formats", "name", "order")
-
-    def __init__(self, name: bytes, order: Sequence[str]) -> None:
-        self.name = name
-        self.order = order
-        # Text whatever the value: as binary a number has a type that depends on how large it is.
-        self.formats = [PyFormat.TEXT] * len(order)
-
-
 class Prepared:
     """The prepared statements of one connection, for as long as that lives. Not thread-safe, as it is not."""
 
@@ -61,19 +49,19 @@ class Prepared:
         connection.prepare_threshold = None
         self._pgconn = connection.pgconn
         self._adapting = Transformer(connection)
-        self._known: dict[str, _Known] = {}
+        self._is_utf8 = connection.info.encoding == "utf-8"
+        self._names: dict[bytes, bytes] = {}
 
-    def execute(self, sql: str, values: dict[str, Any]) -> Answer | None:
+    def execute(self, sql: bytes, values: Sequence[Any]) -> Answer | None:
         """What the statement comes to in the open transaction; None where none is open or it has failed.
 
-        Raises psycopg.Error.
+        sql: with its parameters numbered. Raises psycopg.Error.
         """
         pgconn = self._pgconn
-        if pgconn.transaction_status != pq.TransactionStatus.INTRANS:
+        if pgconn.transaction_status != _IN_TRANSACTION:
             return None
-        known = self._known.get(sql) or self._prepare(sql)
-        given = self._adapting.dump_sequence([values[name] for name in known.order], known.formats)
-        result = pgconn.exec_prepared(known.name, given)
+        name = self._names.get(sql) or self._prepare(sql)
+        result = pgconn.exec_prepared(name, self._dumped(values))
         if result.status not in _DONE:
             raise psycopg.errors.error_from_result(result)
         rows: list[Any] = []
@@ -82,14 +70,39 @@ class Prepared:
             rows = self._adapting.load_rows(0, result.ntuples, tuple)
         return Answer(rows, result.command_tuples or 0)
 
-    def _prepare(self, sql: str) -> _Known:
-        text, order = numbered(sql)
-        name = f"platepay_{len(self._known)}".encode()
-        result = self._pgconn.prepare(name, text.encode())
+    def _dumped(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The values as text. What the plain ones are is known; psycopg is asked for others."""
+        if self._is_utf8:
+            try:
+                return [_WRITTEN[type(value)](value) for value in values]
+            except KeyError:
+                pass
+        # Text whatever the value: as binary a number has a type that depends on how large it is.
+        return self._adapting.dump_sequence(values, [PyFormat.TEXT] * len(values))
+
+    def _prepare(self, sql: bytes) -> bytes:
+        name = f"platepay_{len(self._names)}".encode()
+        result = self._pgconn.prepare(name, sql)
         if result.status not in _DONE:
             raise psycopg.errors.error_from_result(result)
-        known = self._known[sql] = _Known(name, order)
-        return known
+        self._names[sql] = name
+        return name
+
+
+def _text(value: str) -> bytes:
+    if "\0" in value:
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return value.encode()
+
+
+# A value of exactly this type, as psycopg writes it.
+_WRITTEN: dict[type, Callable[[Any], bytes | None]] = {
+    str: _text,
+    int: lambda value: b"%d" % value,
+    bool: lambda value: b"t" if value else b"f",
+    datetime: lambda value: str(value).encode(),
+    type(None): lambda _: None,
+}
 
 
 def prepared_on(connection: Any) -> Prepared:
@@ -98,16 +111,3 @@ def prepared_on(connection: Any) -> Prepared:
     if found is None:
         found = connection._platepay_prepared = Prepared(connection)
     return found
-
-
-def numbered(sql: str) -> tuple[str, list[str]]:
-    """The statement with $1, $2 in place of %(name)s, and the name of each."""
-    order: dict[str, int] = {}
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return "%"
-        return f"${order.setdefault(match[1], len(order) + 1)}"
-
-    text = _PARAMETER.sub(replaced, sql)
-    return text, list(order)

@@ -7,10 +7,12 @@ SQLAlchemy's.
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from operator import itemgetter
 from typing import Any, NoReturn
 
 import msgspec
@@ -23,58 +25,77 @@ from wallet.columns import UtcTime
 
 Convert = Callable[[Any], Any]
 
+# So many times are remembered as text, and the other way about.
+_TIMES = 2_048
+
+
+_encode = msgspec.json.Encoder().encode
+_PARAMETER = re.compile(r"%%|%\((\w+)\)s")
+
 
 def to_json(value: Any) -> str:
     """JSON without spaces, for a column. There are no floats in it: money is whole."""
-    return msgspec.json.encode(value).decode()
+    return _encode(value).decode()
 
 
 class _Compiled:
-    """A statement in one dialect: its text, and what is to be done with each value on its way in and out."""
+    """A statement in one dialect: its text, and what is to be done with each value on its way in and out.
 
-    __slots__ = ("fixed", "is_named", "names", "processors", "read", "row", "sql")
+    names: of its parameters, in the order of the driver. numbered: the same text as PostgreSQL counts its
+    parameters; None on SQLite.
+    """
+
+    __slots__ = ("_converts", "_fixed", "_make", "_pick", "_reads", "names", "numbered", "reads_any", "sql")
 
     def __init__(self, clause: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = clause.compile(dialect=dialect)
         self.sql: str = compiled.string
-        self.is_named = not dialect.positional
-        self.names: tuple[str, ...] = tuple(compiled.positiontup if dialect.positional else compiled.binds)
-        self.fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-        self.processors = [
-            (place, name, convert)
+        self.numbered: bytes | None = None
+        if dialect.positional:
+            self.names: Sequence[str] = tuple(compiled.positiontup)
+        else:
+            text, self.names = _numbered(self.sql)
+            self.numbered = text.encode()
+        self._pick = _picking(self.names)
+        self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+        self._converts = [
+            (place, convert)
             for place, name in enumerate(self.names)
             if (convert := _on_the_way_in(compiled.binds[name].type, dialect)) is not None
         ]
         columns = compiled._result_columns
-        self.row = _row_of([column.keyname for column in columns])
-        self.read = [
+        self._make = partial(tuple.__new__, _row_of([column.keyname for column in columns]))
+        self._reads = [
             (place, convert)
             for place, column in enumerate(columns)
             if (convert := _on_the_way_out(column.type, dialect)) is not None
         ]
+        self.reads_any = bool(self._reads)
 
-    def given(self, values: dict[str, Any]) -> Any:
-        """The values as the driver takes them."""
-        if self.fixed:
-            values = {**self.fixed, **values}
-        if self.is_named:
-            for _, name, convert in self.processors:
-                values[name] = convert(values[name])
-            return values
-        parameters = list(map(values.__getitem__, self.names))
-        for place, _, convert in self.processors:
+    def given(self, values: dict[str, Any]) -> list[Any]:
+        """The values as the driver takes them, in their order."""
+        parameters = self._pick({**self._fixed, **values} if self._fixed else values)
+        for place, convert in self._converts:
             parameters[place] = convert(parameters[place])
         return parameters
 
     def value(self, found: Sequence[Any]) -> Any:
         """A row of the driver with named columns."""
-        if not self.read:
-            return self.row._make(found)
+        if not self._reads:
+            return self._make(found)
         values = list(found)
-        for place, convert in self.read:
+        for place, convert in self._reads:
             if values[place] is not None:
                 values[place] = convert(values[place])
-        return self.row._make(values)
+        return self._make(values)
+
+
+def _picking(names: Sequence[str]) -> Callable[[dict[str, Any]], list[Any]]:
+    """Takes the values of these names out of a dict, in this order."""
+    if len(names) < 2:
+        return lambda values: [values[name] for name in names]
+    pick = itemgetter(*names)
+    return lambda values: list(pick(values))
 
 
 class Statement:
@@ -89,20 +110,21 @@ class Statement:
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
         """Every row, its columns as attributes."""
-        compiled, cursor = self._execute(connection, values)
-        return [compiled.value(row) for row in cursor.fetchall()]
+        compiled, cursor = self.execute(connection, values)
+        found = cursor.fetchall()
+        return [compiled.value(row) for row in found] if found else []
 
     def tuples(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
         """Every row as the driver gives it; for many rows of text and numbers, which need no reading."""
-        compiled, cursor = self._execute(connection, values)
-        if compiled.read:
+        compiled, cursor = self.execute(connection, values)
+        if compiled.reads_any:
             raise TypeError(f"a column of {compiled.sql!r} must be read")
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 
     def first(self, connection: Connection, **values: Any) -> Any | None:
         """The first row, or None."""
-        compiled, cursor = self._execute(connection, values)
+        compiled, cursor = self.execute(connection, values)
         row = cursor.fetchone()
         cursor.close()
         return None if row is None else compiled.value(row)
@@ -116,21 +138,24 @@ class Statement:
 
     def run(self, connection: Connection, **values: Any) -> int:
         """How many rows it changed."""
-        return int(self._execute(connection, values)[1].rowcount)
+        return int(self.execute(connection, values)[1].rowcount)
 
-    def _execute(self, connection: Connection, values: dict[str, Any]) -> tuple[_Compiled, Any]:
+    def execute(self, connection: Connection, values: dict[str, Any]) -> tuple[_Compiled, Any]:
+        """The statement as it was run, and the driver's cursor or what stands in its place."""
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name) or self._compile(dialect)
         if not connection.in_transaction():
             connection.begin()
         parameters = compiled.given(values)
         try:
-            raw: Any = connection.connection.driver_connection
-            if compiled.is_named:
-                answer = _on_libpq()(raw).execute(compiled.sql, parameters)
-                if answer is not None:
-                    return compiled, answer
-            return compiled, raw.execute(compiled.sql, parameters)
+            # Both drivers are used as they are: what the pool holds is the driver's own connection.
+            raw: Any = connection.connection.dbapi_connection
+            if compiled.numbered is None:
+                return compiled, raw.execute(compiled.sql, parameters)
+            answer = _on_libpq()(raw).execute(compiled.numbered, parameters)
+            if answer is None:
+                answer = raw.execute(compiled.sql, dict(zip(compiled.names, parameters, strict=True)))
+            return compiled, answer
         except Exception as error:  # noqa: BLE001  becomes SQLAlchemy's error of the same meaning, or is raised as it is
             _raise(connection, error, compiled.sql, parameters)
 
@@ -169,12 +194,12 @@ def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
     On PostgreSQL this waits for another transaction that is adding the same key, so the caller sees its
     outcome.
     """
-    return _insert(table, tuple(values), True).run(connection, **values) == 1
+    return int(_insert(table, tuple(values), True).execute(connection, values)[1].rowcount) == 1
 
 
 def add(connection: Connection, table: Table, **values: Any) -> None:
     """Adds a row; an existing key is an IntegrityError."""
-    _insert(table, tuple(values), False).run(connection, **values)
+    _insert(table, tuple(values), False).execute(connection, values)
 
 
 @lru_cache(maxsize=512)
@@ -194,39 +219,53 @@ def _row_of(names: list[str]) -> Any:
     return namedtuple("Row", names)
 
 
+def _numbered(sql: str) -> tuple[str, list[str]]:
+    """The statement with $1, $2 in place of %(name)s, and the name of each."""
+    order: dict[str, int] = {}
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return "%"
+        return f"${order.setdefault(match[1], len(order) + 1)}"
+
+    text = _PARAMETER.sub(replaced, sql)
+    return text, list(order)
+
+
 def _on_the_way_in(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    if dialect.name == "sqlite" and isinstance(kind, UtcTime):
-        return _time_to_text
-    if dialect.name == "sqlite" and isinstance(kind, JSON):
+    if isinstance(kind, UtcTime):
+        return _time_to_text if dialect.name == "sqlite" else _utc
+    if isinstance(kind, JSON):
         return to_json
     convert: Convert | None = kind.dialect_impl(dialect).bind_processor(dialect)
     return convert
 
 
 def _on_the_way_out(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    if dialect.name == "sqlite" and isinstance(kind, UtcTime):
-        return _text_to_time
+    if isinstance(kind, UtcTime):
+        return _text_to_time if dialect.name == "sqlite" else _utc
     convert: Convert | None = kind.dialect_impl(dialect).result_processor(dialect, None)
     return convert
 
 
+@lru_cache(maxsize=_TIMES)
+def _utc(value: datetime | None) -> datetime | None:
+    """The same moment in UTC. Two times that are equal are the same moment, whatever their zones."""
+    if value is None or value.tzinfo is UTC:
+        return value
+    if value.tzinfo is None:
+        raise ValueError(f"a time without a zone: {value!r}")
+    return value.astimezone(UTC)
+
+
+# One moment stands in several rows of a use case, and in those of its neighbours.
+@lru_cache(maxsize=_TIMES)
 def _time_to_text(value: datetime | None) -> str | None:
     """As SQLAlchemy writes it: text that sorts by time."""
-    if value is None:
-        return None
-    if value.tzinfo is not UTC:
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a zone: {value!r}")
-        value = value.astimezone(UTC)
-    return _utc_to_text(value)
+    moment = _utc(value)
+    return None if moment is None else moment.isoformat(" ", "microseconds")[:26]
 
 
-# One moment stands in several rows of a use case.
-@lru_cache(maxsize=256)
-def _utc_to_text(value: datetime) -> str:
-    return value.isoformat(" ", "microseconds")[:26]
-
-
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_TIMES)
 def _text_to_time(value: str) -> datetime:
     return datetime.fromisoformat(value).replace(tzinfo=UTC)
