@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Final
 
 from wallet.facts import Outcome, Posterior, Reason, SightingFact, Vehicle
@@ -213,17 +214,20 @@ def serial_wrong_ppm(sighting: SightingFact) -> int:
     right_ppm = MILLION - sighting.wrong_ppm
     listed = dict(sighting.positions[0])
     own_ppm, all_ppm = listed.get(sighting.text[0], 0), sum(listed.values())
-    if own_ppm == 0 or right_ppm * all_ppm >= MILLION * own_ppm:
+    if right_ppm * all_ppm >= MILLION * own_ppm:
         return sighting.wrong_ppm
     return MILLION - share_down(right_ppm, all_ppm, own_ppm)
 
 
 def _proved(likely: Likely, proof: Proof, part: int, whole: int) -> Said | None:
-    """The word of a camera that opened the stay, its doubts times `part` for each `whole`, or None."""
+    """The word of a camera that opened the stay, its doubts times `part` for each `whole`, or None.
+
+    A doubt of 0 ppm is one below a millionth, not none: however small, it must grow.
+    """
     if proof.wrong_ppm is None or proof.runner_up_ppm is None:
         return None
-    as_then = replace(likely, ppm=MILLION - proof.wrong_ppm, runner_up_ppm=proof.runner_up_ppm)
-    read_ppm = times_up(proof.reading_wrong_ppm, part, whole)
+    as_then = replace(likely, ppm=MILLION - max(1, proof.wrong_ppm), runner_up_ppm=proof.runner_up_ppm)
+    read_ppm = times_up(max(1, proof.reading_wrong_ppm), part, whole)
     return Said(read_ppm, _scaled(as_then, part, whole), is_plate=True)
 
 
@@ -245,12 +249,9 @@ def _against(sighting: SightingFact, plate: str) -> tuple[int, int]:
         return 1, 1
     if len(sighting.positions) != len(plate):
         return MILLION, 1
-    part = whole = 1
-    for position, own in zip(sighting.positions, plate, strict=True):
-        listed = dict(position)
-        top, listed_ppm = max(listed.values(), default=0), listed.get(own, 0)
-        if listed_ppm < top:
-            part, whole = part * top, whole * max(1, listed_ppm)
+    listed = [dict(position) for position in sighting.positions]
+    part = prod(max((1, *one.values())) for one in listed)
+    whole = prod(max(1, one.get(own, 1)) for one, own in zip(listed, plate, strict=True))
     return part, whole
 
 

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wallet.decide import decide, is_stranger, most_likely, serial_wrong_ppm
+from wallet.decide import (
+    Proof,
+    Wanted,
+    decide,
+    hold_for,
+    is_stranger,
+    least_hold,
+    most_likely,
+    serial_wrong_ppm,
+    stranger,
+    together,
+    without_funds,
+)
 from wallet.errors import InvalidFact
 from wallet.facts import Posterior, SightingFact, Vehicle
 from wallet.rules import Rules
@@ -184,3 +196,147 @@ def test_without_positions_the_whole_doubt_counts():
     assert serial_wrong_ppm(_sighting(text=None, wrong_ppm=1_000_000)) == 1_000_000
     # No province is less sure than the whole text: then nothing is excused.
     assert serial_wrong_ppm(_read(province=400_000, wrong_ppm=500_000)) == 500_000
+
+
+def test_a_province_that_the_reading_does_not_list_excuses_nothing():
+    elsewhere = _sighting(positions=((("琼", 999_000),), *(((c, 999_000),) for c in "B12345")))
+    assert serial_wrong_ppm(replace(elsewhere, wrong_ppm=999_999)) == 999_999
+    # Nor does a province that is exactly as sure as the whole text.
+    assert serial_wrong_ppm(_read(province=799_200, wrong_ppm=200_000)) == 200_000
+
+
+def test_every_reason_tells_the_numbers_it_was_made_of_by_name():
+    def told(decision):
+        return {reason.code: dict(reason.numbers) for reason in decision.reasons}
+
+    doubtful = told(_decide(_sighting(wrong_ppm=20_001), 粤B12345=998_000, 粤B12346=1_000))
+    assert doubtful == {
+        "look_alike": {"runner_up_ppm": 1_000, "runner_up_floor_ppm": 1_000},
+        "unsure_reading": {"reading_wrong_ppm": 20_001, "auto_ceiling_ppm": 20_000},
+    }
+    poor = without_funds(_decide(), 4_999, 5_000)
+    assert told(poor) == {"insufficient_balance": {"available_fen": 4_999, "least_fen": 5_000}}
+    faint = is_stranger(_sighting(), most_likely(Posterior(((MINE.plate, 19_999),), 0), BOUND), Rules())
+    assert (faint.code, dict(faint.numbers)) == (
+        "not_registered",
+        {"likely_ppm": 19_999, "review_floor_ppm": 20_000},
+    )
+
+
+def test_who_cannot_pay_is_still_the_car_that_was_read():
+    sure = _decide(粤B12345=998_000, 粤B12346=999)
+    assert without_funds(sure, 0, 1) == replace(
+        sure, outcome="review", reasons=without_funds(sure, 0, 1).reasons
+    )
+
+
+def test_what_is_taken_is_told_as_read_where_it_was_read():
+    assert _decide().reasons[0].text.startswith("Read 粤B12345, registered, blue")
+
+
+def test_the_least_of_chances_is_still_a_candidate_and_one_alone_has_no_runner_up():
+    alone = most_likely(Posterior(((MINE.plate, 1),), 999_999), BOUND)
+    assert (alone.vehicle, alone.ppm, alone.runner_up, alone.runner_up_ppm) == (MINE, 1, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "pump", "outcome"),
+    [(None, "1", "review"), (None, None, "none"), ("京A00001", "1", "none"), ("京A00001", None, "none")],
+)
+def test_only_a_plate_nobody_can_read_at_a_pump_is_looked_at_by_a_person(text, pump, outcome):
+    seen = _sighting(text=text, pump=pump, wrong_ppm=7)
+    decision = stranger(seen, is_stranger(seen, None, Rules()))
+    assert (decision.outcome, decision.vehicle, decision.runner_up) == (outcome, None, None)
+    numbers = (decision.wrong_ppm, decision.amount_fen, decision.expected_loss_fen, decision.runner_up_ppm)
+    assert numbers == (7, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held_fen", "least_fen"),
+    [
+        (Wanted(), 40_000, 5_000),
+        (Wanted(most_fen=50_000), 40_000, 5_000),
+        (Wanted(most_fen=6_000), 6_000, 5_000),
+        (Wanted(most_fen=4_000), 4_000, 4_000),
+        (Wanted(fee_fen=6_000), 6_000, 6_000),
+        (Wanted(most_fen=4_000, fee_fen=50_000), 50_000, 50_000),
+    ],
+)
+def test_a_fixed_price_is_held_whole_and_all_else_as_far_as_rules_and_limits_go(wanted, held_fen, least_fen):
+    assert (hold_for(10**6, wanted, Rules()), least_hold(wanted, Rules())) == (held_fen, least_fen)
+    assert hold_for(held_fen - 1, wanted, Rules()) == held_fen - 1
+
+
+# What two cameras say together ------------------------------------------------------------------------------
+
+LIKELY = most_likely(Posterior(((MINE.plate, 999_000), (TWIN.plate, 900)), 100), BOUND)
+ENTRY = Proof(100, 500, 20)
+
+
+def _together(proof=ENTRY, likely=LIKELY, rules=None, **changes):
+    said = together(_sighting(**changes), likely, proof, rules or Rules())
+    return said.is_plate, said.read_ppm, said.likely.wrong_ppm, said.likely.runner_up_ppm
+
+
+def _at(text, **listed):
+    """A position each; those named p0, p1, … list what is given."""
+    return tuple(tuple(listed.get(f"p{place}", {c: 999_000}).items()) for place, c in enumerate(text))
+
+
+def test_two_sure_cameras_of_one_text_leave_a_tenth_of_what_speaks_against_it():
+    assert _together(wrong_ppm=20_000) == (True, 20_000, 100, 90)
+    assert _together(wrong_ppm=20_000, text=TWIN.plate) == (False, 20_000, 1_000, 900)
+    assert _together(wrong_ppm=20_000, colour="green") == (True, 20_000, 1_000, 900)
+    assert _together(proof=None, wrong_ppm=20_000) == (True, 20_000, 1_000, 900)
+
+
+def test_an_unsure_look_that_agrees_is_as_sure_as_the_entry_until_it_is_likelier_wrong_than_right():
+    assert _together(wrong_ppm=20_001) == (True, 100, 500, 20)
+    assert _together(wrong_ppm=500_000) == (True, 100, 500, 20)
+    assert _together(wrong_ppm=500_001) == (True, 500_001, 1_000, 900)
+    assert _together(proof=Proof(100), wrong_ppm=60_000) == (True, 60_000, 1_000, 900)
+
+
+def test_of_what_the_look_and_the_entry_say_against_the_plate_the_less_counts():
+    better = replace(LIKELY, ppm=999_900, runner_up_ppm=10)
+    assert _together(likely=better, wrong_ppm=60_000) == (True, 100, 100, 10)
+
+
+@pytest.mark.parametrize(("wrong_ppm", "is_heard"), [(20_000, True), (20_001, False)])
+def test_an_entry_is_heard_up_to_the_ceiling_of_a_reading(wrong_ppm, is_heard):
+    said = (True, 20_000, 500, 20) if is_heard else (True, 60_000, 1_000, 900)
+    assert _together(proof=Proof(wrong_ppm, 500, 20), wrong_ppm=60_000) == said
+
+
+@pytest.mark.parametrize(
+    ("listed", "doubts"),
+    [
+        # 100 and 500 ppm, times the product over positions of what speaks for another character.
+        ({"p6": {"6": 600_000, "5": 300_000}}, (200, 1_000, 40)),
+        ({"p6": {"6": 600_000, "5": 300_000}, "p5": {"8": 400_000, "4": 200_000}}, (400, 2_000, 80)),
+        ({"p6": {"6": 7}}, (700, 3_500, 140)),
+        ({"p6": {"6": 7, "5": 0}}, (700, 3_500, 140)),
+        ({"p6": {}}, (100, 500, 20)),
+        ({"p6": {"6": 0}}, (100, 500, 20)),
+    ],
+)
+def test_a_look_that_leaves_the_plate_open_adds_its_doubt_of_each_character(listed, doubts):
+    heard = replace(LIKELY, ppm=990_000)
+    positions = _at("粤B12345", **listed)
+    read_ppm, wrong_ppm, runner_up_ppm = doubts
+    found = _together(likely=heard, text=TWIN.plate, wrong_ppm=600_000, positions=positions)
+    assert found == (True, read_ppm, wrong_ppm, runner_up_ppm)
+
+
+@pytest.mark.parametrize("text", ["粤B123456", "粤B1234"])
+def test_a_text_of_another_length_is_never_taken_for_the_plate_however_sure_the_entry_was(text):
+    surest = Proof(0, 0, 0)
+    seen = {"text": text, "wrong_ppm": 600_000, "positions": _at(text)}
+    assert _together(proof=surest, **seen) == (False, 600_000, 1_000, 900)
+
+
+def test_a_doubt_of_no_millionth_grows_all_the_same():
+    doubtful = {"text": TWIN.plate, "wrong_ppm": 600_000, "positions": _at("粤B12345", p6={"6": 900_000})}
+    assert _together(proof=Proof(0, 0, 0), **doubtful) == (False, 600_000, 1_000, 900)
+    near = {**doubtful, "positions": _at("粤B12345", p6={"6": 900_000, "5": 90_000})}
+    assert _together(proof=Proof(0, 0, 0), **near) == (True, 10, 10, 0)
