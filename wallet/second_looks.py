@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import ne
 from typing import TYPE_CHECKING, Final
 
 from wallet.decide import Proof
@@ -148,4 +149,4 @@ def _of_its_way(case: Case) -> Proof | None:
 
 def is_one_off(one: str, other: str) -> bool:
     """Whether two texts of one length differ in exactly one character."""
-    return len(one) == len(other) and sum(a != b for a, b in zip(one, other, strict=True)) == 1
+    return len(one) == len(other) and sum(map(ne, one, other)) == 1

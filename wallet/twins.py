@@ -54,15 +54,6 @@ def lookalikes(plate: str, alike: Alike, floor_ppm: int) -> dict[str, int]:
     }
 
 
-def how_alike(one: str, other: str, alike: Alike) -> int:
-    """How often, in ppm, two plates that differ in one character are taken for each other; else 0."""
-    differing = [(a, b) for a, b in zip(one, other, strict=False) if a != b]
-    if len(one) != len(other) or len(differing) != 1:
-        return 0
-    a, b = differing[0]
-    return alike.get(a, {}).get(b, 0)
-
-
 def doubts(
     sighting: SightingFact,
     vehicle: Vehicle,
@@ -179,9 +170,10 @@ class Twins:
         return True
 
     def _measure_again(self, connection: Connection) -> None:
-        """How alike the known pairs are now: a better reader takes the mark away."""
+        """How alike the known pairs are now: a better reader takes the mark away; one ppm at least."""
         for one, other, plates, known_ppm in rows.all_pairs(connection):
-            ppm = max(1, how_alike(*plates, self.alike))
+            first, second = plates
+            ppm = lookalikes(first, self.alike, 1).get(second, 1)
             if ppm != known_ppm:
                 rows.change_pair(connection, one, other, ppm)
 

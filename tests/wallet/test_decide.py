@@ -131,6 +131,11 @@ def test_the_sum_is_kept_with_the_decision_as_numbers():
     assert (unsure.code, dict(unsure.numbers)["expected_loss_fen"]) == ("unsure_reading", 4_500)
 
 
+@pytest.mark.parametrize(("wrong_ppm", "outcome"), [(20_000, "auto"), (20_001, "review")])
+def test_a_reading_at_the_ceiling_moves_money_and_above_it_none(wrong_ppm, outcome):
+    assert _decide(_sighting(wrong_ppm=wrong_ppm)).outcome == outcome
+
+
 @pytest.mark.parametrize(("delay_cost_fen", "outcome"), [(249, "review"), (250, "auto")])
 def test_what_the_driver_waits_for_is_weighed_with_the_review(delay_cost_fen, outcome):
     # 10,000 ppm of 450 yuan are 450 fen.
@@ -340,3 +345,12 @@ def test_a_doubt_of_no_millionth_grows_all_the_same():
     assert _together(proof=Proof(0, 0, 0), **doubtful) == (False, 600_000, 1_000, 900)
     near = {**doubtful, "positions": _at("粤B12345", p6={"6": 900_000, "5": 90_000})}
     assert _together(proof=Proof(0, 0, 0), **near) == (True, 10, 10, 0)
+
+
+def test_a_near_text_moves_money_only_by_the_word_of_the_camera_that_opened_the_stay():
+    positions = _at("粤B12345", p6={"6": 600_000, "5": 300_000})
+    near = _sighting(text=TWIN.plate, wrong_ppm=600_000, positions=positions)
+    assert _codes(decide(near, LIKELY, 40_000, Rules())) == ["fuzzy_match", "unsure_reading"]
+    proved = decide(near, LIKELY, 40_000, Rules(), proof=ENTRY)
+    assert (proved.outcome, proved.wrong_ppm) == ("auto", 1_000)
+    assert proved.reasons[0].text.startswith("Another camera surely read 粤B12345, which fits")

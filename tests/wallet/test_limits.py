@@ -210,12 +210,22 @@ def test_litres_above_the_limit_are_for_a_person(wallet, forecourt, limited, sol
 
 def test_a_grade_that_is_not_allowed_is_for_a_person_whole(wallet, forecourt, limited):
     account_id = limited(grades=("95", "98"))
-    forecourt.arrive(PLATE)
+    visit = forecourt.arrive(PLATE).visit
     assert wallet.authorise("demo", "1", forecourt.at(5)).grades == ("95", "98")
     result = forecourt.sell(20_000)
     assert (result.state, [reason.code for reason in result.reasons]) == ("review", ["grade_not_allowed"])
     assert forecourt.total_fen(account_id) == 200_000
-    assert [item.kind for item in wallet.reviews()] == ["outside_limits"]
+    assert [(item.kind, item.visit_id) for item in wallet.reviews()] == [("outside_limits", visit.id)]
+
+
+def test_a_nozzle_hung_up_again_is_nothing_whatever_the_limits_say(wallet, forecourt, limited):
+    limited(grades=("95", "98"))
+    visit = forecourt.arrive(PLATE).visit
+    result = forecourt.sell(0)
+    assert (result.state, result.visit_id, wallet.reviews()) == ("void", visit.id, [])
+    limited("粤B54321", grades=("95", "98"))
+    forecourt.arrive("粤B54321", seconds=1_000)
+    assert forecourt.sell(1, started=1_030).state == "review"
 
 
 def test_a_sale_above_the_amount_takes_what_is_left_of_it_and_no_more(wallet, forecourt, limited):
@@ -270,6 +280,7 @@ def test_changes_are_kept_with_who_and_when(wallet, forecourt, limited):
         account_id, PLATE, Limits(fills_per_day=2), key="b", actor="wang", now=forecourt.at(9)
     )
     rows = wallet.limits.limits_of(account_id, PLATE)
+    assert {row.vehicle_id for row in rows} == {vehicle.id for vehicle in wallet.vehicles(account_id)}
     assert [(row.number, row.limits.fills_per_day, row.actor, row.recorded_at) for row in rows] == [
         (2, 2, "wang", forecourt.at(9)),
         (1, 1, "li", forecourt.at(0)),
@@ -281,6 +292,8 @@ def test_the_same_change_again_is_one_change_and_another_body_is_refused(wallet,
     account_id = forecourt.customer(PLATE)
     by = {"key": "k", "actor": "li", "now": forecourt.at(0)}
     first = wallet.limits.set_limits(account_id, PLATE, Limits(fills_per_day=1), **by)
+    assert (first.account_id, first.number) == (account_id, 1)
+    assert [first.vehicle_id] == [vehicle.id for vehicle in wallet.vehicles(account_id)]
     assert wallet.limits.set_limits(account_id, PLATE, Limits(fills_per_day=1), **by) == first
     with pytest.raises(KeyReused):
         wallet.limits.set_limits(account_id, PLATE, Limits(fills_per_day=2), **by)

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from wallet.errors import InvalidAmount, InvalidFact, KeyReused, SaleAmountMismatch
+from wallet.errors import Invalid, InvalidAmount, InvalidFact, KeyReused, SaleAmountMismatch
+from wallet.facts import Authorisation
+from wallet.rules import Rules
+from wallet.sales import check_sale, settle_found
 
 # Refused before anything is stored: one kind of database is enough.
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -50,8 +53,9 @@ def test_the_same_sale_with_another_amount_is_refused(wallet, forecourt):
     account_id = forecourt.customer("粤B12345", 100_000)
     forecourt.arrive("粤B12345")
     wallet.record_sale(forecourt.sale(20_000, sale_id="x"), forecourt.at(95))
-    with pytest.raises(KeyReused):
+    with pytest.raises(KeyReused) as refused:
         wallet.record_sale(forecourt.sale(20_001, sale_id="x"), forecourt.at(96))
+    assert (refused.value.scope, refused.value.key) == ("sale", "demo/x")
     assert forecourt.total_fen(account_id) == 80_000
 
 
@@ -152,6 +156,9 @@ def test_a_sale_nobody_was_seen_for_goes_to_a_person_and_stays_there(wallet, for
     wallet.sweep(forecourt.at(396))
     (item,) = wallet.reviews()
     assert (item.kind, item.sale_id, item.amount_fen) == ("sale_without_visit", sale.sale_id, 20_000)
+    assert [(why.code, why.text) for why in item.reasons] == [
+        ("sale_without_visit", "No car was seen at pump 1 within 0:05:00 of the sale.")
+    ]
     # A person has it in hand now: a sighting that comes even later takes nothing by itself.
     assert forecourt.arrive("粤B12345", now=forecourt.at(500)).visit.state == "open"
     assert wallet.record_sale(sale, forecourt.at(600)).state == "review"
@@ -202,7 +209,7 @@ def test_a_stranger_who_took_the_pump_is_not_paid_for(wallet, forecourt):
     account_id = forecourt.customer("粤B12345", 100_000)
     arrival = forecourt.arrive("粤B12345", seconds=0)
     forecourt.arrive("京A99999", seconds=60)
-    assert not wallet.authorise("demo", "1", forecourt.at(70)).authorised
+    assert wallet.authorise("demo", "1", forecourt.at(70)) == Authorisation(False, 0, None)
     result = forecourt.sell(20_000, started=80)
     assert (result.state, _codes(result)) == ("review", ["another_car_at_pump"])
     assert [(item.kind, item.visit_id) for item in wallet.reviews()] == [
@@ -235,6 +242,9 @@ def test_two_cars_that_cannot_be_told_apart_go_to_a_person(wallet, forecourt):
     forecourt.arrive("粤B00002", seconds=50)
     result = forecourt.sell(20_000, started=30)
     assert (result.state, _codes(result)) == ("review", ["cars_at_one_pump"])
+    (item,) = wallet.reviews()
+    assert (item.kind, item.visit_id) == ("cars_at_one_pump", None)
+    assert "粤B00001, 粤B00002." in item.reasons[0].text
     assert {visit.state for visit in wallet.visits()} == {"open"}
 
 
@@ -279,7 +289,7 @@ def test_a_car_twice_in_a_day_pays_twice(wallet, forecourt):
 
 def test_a_pump_may_sell_the_hold_of_the_car_that_stands_there(wallet, forecourt):
     forecourt.customer("粤B12345", 30_000)
-    assert not wallet.authorise("demo", "1", forecourt.at(0)).authorised
+    assert wallet.authorise("demo", "1", forecourt.at(0)) == Authorisation(False, 0, None)
     arrival = forecourt.arrive("粤B12345", sighting_id="s1")
     allowed = wallet.authorise("demo", "1", forecourt.at(10))
     assert (allowed.authorised, allowed.limit_fen, allowed.visit_id) == (True, 30_000, arrival.visit.id)
@@ -329,3 +339,51 @@ def test_one_fen_of_rounding_is_the_pumps_business(wallet, forecourt, amount_fen
 def test_a_sale_cannot_end_before_it_starts(wallet, forecourt):
     with pytest.raises(InvalidFact):
         wallet.record_sale(forecourt.sale(20_000, started=50, ended=49), forecourt.at(95))
+    assert forecourt.sell(0, started=50, ended=50).state == "waiting"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("unit_price_fen", -1),
+        ("litres_ml", -1),
+        ("station", "a/b"),
+        ("sale_id", ""),
+        ("pump", ""),
+        ("grade", "x" * 41),
+        ("ended_at", None),
+    ],
+)
+def test_a_sale_that_is_refused_names_the_field(forecourt, field, given):
+    sale = replace(forecourt.sale(20_000), grade="x" * 40)
+    check_sale(sale)
+    with pytest.raises(Invalid) as refused:
+        check_sale(replace(sale, **{field: forecourt.at(29) if given is None else given}))
+    assert refused.value.what == field
+
+
+def test_of_two_cars_at_a_pump_the_hold_of_the_newest_is_sold(wallet, forecourt):
+    forecourt.customer("粤B00001", 30_000)
+    forecourt.customer("粤B00002", 20_000)
+    forecourt.arrive("粤B00001", seconds=0)
+    newest = forecourt.arrive("粤B00002", seconds=50).visit
+    assert wallet.authorise("demo", "1", forecourt.at(60)) == Authorisation(True, 20_000, newest.id)
+
+
+@pytest.mark.parametrize("happened", ["freed", "moved"])
+def test_a_sale_takes_nothing_from_a_visit_that_ended_or_moved_while_it_was_looked_up(
+    wallet, forecourt, happened
+):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    seen = forecourt.arrive("粤B12345").visit
+    sale = forecourt.sale(20_000)
+    if happened == "freed":
+        wallet.commands.void(seen.id, "asked for it", key="v", actor="li", now=forecourt.at(25))
+    else:
+        forecourt.arrive("粤B12345", pump="2", seconds=25)
+    # PostgreSQL is asked again once the wallet is locked; on SQLite nobody can have come between.
+    looked_up = seen if wallet.engine.dialect.name == "postgresql" else wallet.visit(seen.id)
+    with wallet.engine.connect().execution_options(platepay_writes=True) as connection, connection.begin():
+        assert settle_found(connection, sale, looked_up, Rules(), lambda: "id", forecourt.at(95)) is None
+    assert forecourt.total_fen(account_id) == 100_000

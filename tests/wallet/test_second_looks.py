@@ -50,7 +50,9 @@ def test_the_very_text_surely_read_by_another_camera_outweighs_a_neighbour():
 
 
 def test_the_same_text_surely_seen_on_another_colour_is_another_plate():
-    assert codes(Look("entry", MINE, 100, "yellow")) == ["read_otherwise"]
+    [reason] = doubts(MINE, "blue", [Look("entry", MINE, 100, "yellow")], station(), Rules())
+    assert reason.code == "read_otherwise"
+    assert dict(reason.numbers) == {"other_wrong_ppm": 100, "auto_ceiling_ppm": 20_000}
     assert codes(Look("entry", MINE, 20_001, "yellow")) == []
     assert codes(Look("entry", MINE, 100, "yellow"), Look("gate", MINE, 100, "blue")) == []
 
@@ -85,7 +87,8 @@ def test_a_text_that_stands_at_a_pump_is_another_car():
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "is_so"), [("AB", "AC", True), ("AB", "AB", False), ("A", "AB", False)]
+    ("one", "other", "is_so"),
+    [("ABC", "ABD", True), ("ABC", "ABC", False), ("AB", "ABC", False), ("ABC", "ADD", False)],
 )
 def test_one_off_is_one_character_of_the_same_length(one, other, is_so):
     assert is_one_off(one, other) is is_so
@@ -120,6 +123,12 @@ def test_a_neighbour_that_was_seen_at_a_pump_lets_the_next_car_pay(forecourt):
     assert forecourt.arrive(MINE, seconds=60).match.outcome == "auto"
 
 
+def test_a_car_that_stands_at_no_pump_is_not_doubted_for_what_another_camera_read(forecourt):
+    forecourt.customer(MINE)
+    at_entry(forecourt, OTHER, 3)
+    assert forecourt.arrive(MINE, pump=None, seconds=60).match.outcome == "auto"
+
+
 def opens(forecourt, wrong_ppm=500, seconds=3, **changes):
     """The entry is sure of our customer: a stay is open before the car stands at a pump."""
     changes = {"camera": "entry", "wrong_ppm": 100} | changes
@@ -142,6 +151,13 @@ def test_an_unsure_pump_that_agrees_with_a_sure_entry_lets_the_car_pay_once(wall
     assert (arrival.match.outcome, arrival.match.joined, arrival.match.wrong_ppm) == ("auto", True, 500)
     forecourt.sell(10_000, started=90)
     assert wallet.balance(account).principal_fen == 90_000
+
+
+@pytest.mark.parametrize("wrong_ppm", [333_334, 500_000])
+def test_a_pump_that_is_not_likelier_wrong_than_right_is_helped(forecourt, wrong_ppm):
+    forecourt.customer(MINE)
+    assert opens(forecourt) == "auto"
+    assert unsure(forecourt, wrong_ppm=wrong_ppm).match.outcome == "auto"
 
 
 def test_an_unsure_pump_alone_is_never_enough(forecourt):
@@ -263,7 +279,8 @@ def test_a_near_text_is_never_enough_without_a_stay_that_the_entry_opened(foreco
 
 def alike(forecourt, seconds=60, ppm=9_000, **changes):
     """The pump's camera is sure; a registered neighbour is a little likely as well."""
-    return unsure(forecourt, seconds, 1_000_000 - ppm, ((OTHER, ppm),), wrong_ppm=200, **changes).match
+    changes = {"wrong_ppm": 200} | changes
+    return unsure(forecourt, seconds, 1_000_000 - ppm, ((OTHER, ppm),), **changes).match
 
 
 def test_two_cameras_that_are_sure_of_one_text_tell_a_neighbour_apart(wallet, forecourt):
@@ -271,7 +288,9 @@ def test_two_cameras_that_are_sure_of_one_text_tell_a_neighbour_apart(wallet, fo
     forecourt.customer(OTHER)
     assert alike(forecourt).reasons[0].code == "look_alike"
     unsure(forecourt, 70, pump=None, camera="entry", wrong_ppm=100, runner_up=((OTHER, 20_000),))
-    match = alike(forecourt, seconds=90)
+    elsewhere = alike(forecourt, seconds=80, pump=None, camera="gate")
+    assert (elsewhere.outcome, elsewhere.runner_up_ppm) == ("review", 9_000)
+    match = alike(forecourt, seconds=90, wrong_ppm=20_000)
     assert (match.outcome, match.runner_up_ppm, match.wrong_ppm) == ("auto", 900, 900)
     inputs = wallet.proof.inputs(match.sighting_id)[1]
     again = decide_again(wallet.sighting(match.sighting_id), match.posterior, inputs, Rules())

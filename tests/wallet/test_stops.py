@@ -231,7 +231,7 @@ def test_what_the_vehicle_cannot_take_is_not_paid(wallet, forecourt, grade, sold
     account_id = forecourt.customer(PLATE)
     limits = Limits(fuel="petrol", tank_ml=50_000)
     wallet.limits.set_limits(account_id, PLATE, limits, key="l", actor="li", now=forecourt.at(0))
-    forecourt.arrive(PLATE)
+    visit = forecourt.arrive(PLATE).visit
     sale = forecourt.sale(sold_fen)
     result = wallet.record_sale(_with_grade(sale, grade), forecourt.at(95))
     if code is None:
@@ -239,7 +239,12 @@ def test_what_the_vehicle_cannot_take_is_not_paid(wallet, forecourt, grade, sold
         return
     assert (result.state, [reason.code for reason in result.reasons]) == ("review", [code])
     assert (forecourt.total_fen(account_id), wallet.balance(account_id).held_fen) == (100_000, 0)
-    assert [item.sale_id for item in wallet.reviews(kind="clone_suspected")] == [sale.sale_id]
+    (item,) = wallet.reviews()
+    assert (item.kind, item.sale_id, item.visit_id) == ("clone_suspected", sale.sale_id, visit.id)
+    (stop,) = wallet.limits.stops(PLATE)
+    assert (stop.kind, stop.actor, stop.cause) == ("clone", "service", f"demo/{sale.sale_id}")
+    assert wallet.visit(visit.id).end == "plate_stopped"
+    assert [body["stop_id"] for body in _told(wallet, "clone_suspected")] == [stop.id]
     assert _codes(forecourt.arrive(PLATE, seconds=1_000)) == ["clone_marked"]
 
 

@@ -68,8 +68,17 @@ def _look(**changes):
     return _sighting(**({"sighting_id": "first", "camera": "entry", "pump": None} | changes))
 
 
-def test_the_same_text_from_another_camera_of_the_same_stay_is_proof():
-    assert _doubts(looks=[_look()]) == []
+@pytest.mark.parametrize(
+    "look",
+    [
+        _look(),
+        _look(wrong_ppm=20_000),
+        _look(first_seen_at=NOW - timedelta(seconds=700), last_seen_at=NOW - timedelta(seconds=600)),
+        _look(first_seen_at=NOW + timedelta(seconds=600), last_seen_at=NOW + timedelta(seconds=700)),
+    ],
+)
+def test_the_same_text_from_another_camera_of_the_same_stay_is_proof(look):
+    assert _doubts(looks=[look]) == []
 
 
 @pytest.mark.parametrize(
@@ -245,7 +254,24 @@ def test_the_nightly_refresh_finds_what_binding_did_not_see(engine, forecourt):
     assert seen == [3]
     assert knowing.twins.pairs() == [("粤B54250", "鄂B54250", 90_000)]
     assert not knowing.twins.refresh_when_due(forecourt.at(20), timedelta(hours=24))
-    assert knowing.twins.refresh_when_due(forecourt.at(86_411), timedelta(hours=24))
+    assert knowing.twins.refresh_when_due(forecourt.at(86_410), timedelta(hours=24))
+
+
+def test_the_nightly_refresh_goes_through_all_plates_in_parts(engine, forecourt, wallet, monkeypatch):
+    monkeypatch.setattr("wallet.twins.AT_ONCE", 2)
+    for plate in ("粤B54250", "鄂B54250", "粤B54259", "粤854250", "粤B00001"):
+        forecourt.customer(plate)
+    seen = []
+    assert wallet.twins.refresh(forecourt.at(10), seen.append) == (5, 2)
+    assert seen == [2, 4, 5]
+
+
+def test_a_pair_that_no_reader_takes_for_each_other_is_kept_as_one_in_a_million(engine, forecourt, wallet):
+    forecourt.customer("粤B54250")
+    forecourt.customer("鄂B54250")
+    unmixing = open_wallet(str(engine.url), Rules(twin_floor_ppm=1), engine=engine)
+    unmixing.twins.refresh(forecourt.at(10))
+    assert unmixing.twins.pairs() == [("粤B54250", "鄂B54250", 1)]
 
 
 def test_a_better_reader_takes_the_mark_away(engine, forecourt, wallet):
