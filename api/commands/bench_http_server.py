@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.app import create_app
-from api.commands.serve import SERVER_OPTIONS
+from api.commands.serve import SERVER_OPTIONS, keep_garbage_small
 from api.settings import read_settings
 
 EMPTY = "/bench/empty"
@@ -29,6 +29,7 @@ def main(listener: socket.socket) -> None:
     """Serves until it is told to stop."""
     app = create_app(read_settings())
     app.router.routes.insert(0, Route(EMPTY, _empty, methods=["POST"]))
+    keep_garbage_small()
     config = uvicorn.Config(app, **{**SERVER_OPTIONS, "log_level": "warning"})
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -139,16 +139,19 @@ def differences(connection: Connection) -> list[str]:
     options = {"compare_type": True, "include_object": lambda _item, name, *_: name not in near}
     context = MigrationContext.configure(connection, opts=options)
     with warnings.catch_warnings():
-        # SQLAlchemy cannot reflect an index over an expression on SQLite, and says so: looked for here.
+        # SQLAlchemy cannot reflect an index over an expression, and says so: looked for here.
         warnings.filterwarnings("ignore", message=".*expression-based index")
         found = [str(difference) for difference in compare_metadata(context, metadata)]
-    lacking = near - _indexes(connection) if connection.dialect.name == "sqlite" else set()
-    return found + [f"no index {name}" for name in sorted(lacking)]
+    return found + [f"no index {name}" for name in sorted(near - _indexes(connection))]
 
 
 def _indexes(connection: Connection) -> set[str]:
-    """The names of the indexes of a SQLite database."""
-    return set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'index'")).scalars())
+    """The names of the indexes of a database."""
+    query = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index'",
+        "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()",
+    }
+    return set(connection.execute(text(query[connection.dialect.name])).scalars())
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -161,8 +164,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 def _made_by(connection: Connection, tables: list[str]) -> str:
     """The version that made these tables, by what it was the first to have."""
-    is_sqlite = connection.dialect.name == "sqlite"
-    if is_sqlite and str(near_plates.indexes()[-1].name) in _indexes(connection):
+    if str(near_plates.indexes()[-1].name) in _indexes(connection):
         return "head"
     return next((version for version, first in _FIRST_WITH if first in tables), "0001")
 

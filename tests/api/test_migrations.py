@@ -156,7 +156,7 @@ def test_tables_of_the_version_before_without_a_history_get_what_they_lack(engin
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE alembic_version"))
         lacking = migrations.differences(connection)
-    assert len(lacking) == (8 if engine.dialect.name == "sqlite" else 0)
+    assert len(lacking) == 8
     assert all("ix_vehicles_bound_without_" in line for line in lacking)
     migrations.upgrade(engine)
     migrations.check(engine)

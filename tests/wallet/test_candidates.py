@@ -177,3 +177,31 @@ def test_the_look_up_of_near_plates_scans_no_table(wallet, text):
     assert [step for step in plan if step.startswith("SCAN")] == []
     assert sum("INDEX ix_vehicles_bound_without_" in step for step in plan) == (15 if len(text) == 7 else 8)
     assert sum("uq_vehicles_bound_plate" in step for step in plan) == (1 if len(text) == 7 else 9)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("text", ["粤B12345", "粤BD12345"])
+def test_among_many_plates_the_near_ones_are_looked_up_without_workers(wallet, forecourt, text):
+    """However many rows PostgreSQL thinks a look finds: it reads an index, alone, and compiles nothing."""
+    account_id = wallet.open_account("Li", None, "k", forecourt.at(0)).id
+    plates = [f"粤B{number:05d}" for number in range(2_000)]
+    wallet.store.write(lambda tx: _bind_many(tx, account_id, plates, forecourt.at(0)))
+    statement = people._near(len(text))
+    with wallet.engine.connect() as connection, connection.begin():
+        people.bound_near(connection, text)
+        compiled = statement._compiled["postgresql"]
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        connection.exec_driver_sql(f"PREPARE near AS {compiled.numbered.decode()}")
+        connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+        asked = ", ".join(["'x'"] * len(compiled.names))
+        plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN EXECUTE near({asked})")]
+        connection.exec_driver_sql("DEALLOCATE near")
+        settings = [
+            connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+            for name in ("max_parallel_workers_per_gather", "jit")
+        ]
+    assert [line for line in plan if "Seq Scan" in line or "Gather" in line] == []
+    assert sum("on ix_vehicles_bound_without_" in line or "using ix_vehicles" in line for line in plan) == (
+        15 if len(text) == 7 else 8
+    )
+    assert settings == ["0", "off"]

@@ -37,7 +37,7 @@ def make_engine(database_url: str) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
         pool_size=10,
@@ -46,6 +46,16 @@ def make_engine(database_url: str) -> Engine:
         # Statements of the hot way are prepared by us (prepared.py); psycopg's own would take them away.
         connect_args={"prepare_threshold": None},
     )
+    event.listen(engine, "connect", _set_up_postgresql)
+    return engine
+
+
+def _set_up_postgresql(connection: Any, _record: Any) -> None:
+    # Every question is a small one, whatever the planner makes of it: a look by an expression it takes for a
+    # two-hundredth of the table, and would call workers for it, and compile it, each time.
+    connection.execute("SET max_parallel_workers_per_gather = 0")
+    connection.execute("SET jit = off")
+    connection.commit()
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -150,7 +150,7 @@ def _near(length: int) -> Statement:
 
 def bound_near(connection: Connection, read: str) -> dict[str, Vehicle]:
     """The vehicles bound now under this text and under all plates one step away, by plate."""
-    if connection.dialect.name != "sqlite" or len(read) not in (SHORT, LONG):
+    if len(read) not in (SHORT, LONG):
         return bound_vehicles(connection, [read, *neighbours(read)])
     found = _near(len(read)).all(connection, **near_plates.values_of(read))
     return {row.plate: _vehicle(row) for row in found if row.plate == read or is_neighbour(read, row.plate)}
