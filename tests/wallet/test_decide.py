@@ -162,18 +162,26 @@ def test_a_candidate_that_is_not_bound_any_more_is_no_candidate():
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "what", "given"),
     [
-        {"hold_fen": 1.5},
-        {"hold_fen": -1},
-        {"minimum_hold_fen": 0},
-        {"minimum_hold_fen": 50_000},
-        {"reentry_s": True},
+        ({"hold_fen": 1.5}, "hold_fen", "1.5"),
+        ({"hold_fen": -1}, "hold_fen", "-1"),
+        ({"reentry_s": True}, "reentry_s", "True"),
+        ({"reentry_s": "60"}, "reentry_s", "'60'"),
+        ({"minimum_hold_fen": 0}, "minimum_hold_fen", "0"),
+        ({"minimum_hold_fen": 40_001}, "minimum_hold_fen", "40001"),
+        ({"smallest_recharge_fen": 0}, "smallest_recharge_fen", "0"),
+        ({"smallest_recharge_fen": 500_001}, "smallest_recharge_fen", "500001"),
     ],
 )
-def test_rules_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(InvalidFact):
+def test_rules_that_make_no_sense_are_refused_by_the_name_of_the_rule(wrong, what, given):
+    with pytest.raises(InvalidFact) as refused:
         Rules(**wrong)
+    assert (refused.value.what, refused.value.given) == (what, given)
+
+
+def test_rules_at_their_edges_are_taken():
+    assert Rules(hold_fen=1, minimum_hold_fen=1, smallest_recharge_fen=1, largest_recharge_fen=1, reentry_s=0)
 
 
 def _read(text="粤B12345", province=999_000, serial=999_900, wrong_ppm=500):

@@ -30,8 +30,10 @@ def test_a_command_keeps_its_name_and_the_hash_of_its_body_for_ever(wallet, fore
     asked.release(stop.id, "it was him", key="e", **by)
     asked.freeze(PLATE, "stolen", key="f", **by)
     with wallet.engine.connect() as connection:
-        found = connection.execute(select(commands.c.scope, commands.c.idempotency_key, commands.c.body_hash))
-        kept = {(row.scope, row.idempotency_key): row.body_hash for row in found}
+        kept = {
+            (row.scope, row.idempotency_key): (row.body_hash, row.code)
+            for row in connection.execute(select(commands))
+        }
     said = {
         ("limits", "a"): {"account_id": account_id, "plate": PLATE, "limits": asdict(limits)},
         ("station-price", "b"): {
@@ -47,7 +49,7 @@ def test_a_command_keeps_its_name_and_the_hash_of_its_body_for_ever(wallet, fore
         ("release", "e"): {"stop_id": stop.id, "reason": "it was him"},
         ("freeze", "f"): {"plate": PLATE, "reason": "stolen"},
     }  # fmt: skip
-    assert kept == {name: body_hash(body) for name, body in said.items()}
+    assert kept == {name: (body_hash(body), "done") for name, body in said.items()}
 
 
 @pytest.mark.parametrize(("field", "given"), [("station", "a/b"), ("grade", "x" * 41), ("unit_price_fen", 0)])

@@ -55,6 +55,12 @@ def test_words_that_make_no_sense_are_refused_by_name(wallet, forecourt, by, pai
         assert caught.value.what == what
 
 
+def test_a_name_of_a_command_has_at_most_255_characters(wallet, forecourt, by, paid):
+    with pytest.raises(InvalidFact) as caught:
+        wallet.commands.void(paid[1], "r", **{**by(), "key": "k" * 256})
+    assert caught.value.what == "key"
+
+
 def test_words_as_long_as_may_be_are_taken(wallet, forecourt, by, paid):
     account_id, visit_id = paid
     commands, longest = wallet.commands, "x" * 200
