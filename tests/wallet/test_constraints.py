@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import IntegrityError
 
 from wallet.deciding import DeciderFact
 from wallet.errors import KeyReused
@@ -114,7 +114,7 @@ def _refused(wallet, statement):
         try:
             with connection.begin():
                 changed = connection.execute(text(statement)).rowcount
-        except DBAPIError as refused:
+        except IntegrityError as refused:
             return str(refused.orig)
     pytest.fail(f"{changed} rows were changed by: {statement}")
 

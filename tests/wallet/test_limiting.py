@@ -96,3 +96,13 @@ def test_a_place_is_on_the_globe_to_the_last_microdegree(wallet, forecourt, fiel
     with pytest.raises(InvalidFact) as refused:
         put("c", station="a/b")
     assert refused.value.what == "station"
+
+
+def test_prices_and_tariffs_of_a_station_are_listed_and_those_of_another_are_not(wallet, forecourt):
+    by = {"actor": "li", "now": forecourt.at(0)}
+    for number, (station, seconds) in enumerate((("demo", 5), ("demo", 9), ("north", 7))):
+        moment = forecourt.at(seconds)
+        wallet.limits.set_price(station, "92", 900 + number, moment, key=f"p{number}", **by)
+        wallet.limits.set_tariff(station, "wash", 100 + number, moment, key=f"t{number}", **by)
+    assert [price.unit_price_fen for price in wallet.limits.prices("demo")] == [901, 900]
+    assert [tariff.amount_fen for tariff in wallet.limits.tariffs("demo")] == [101, 100]
