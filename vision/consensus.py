@@ -58,6 +58,7 @@ class Look:
     thumb: the crop, small, grey, centred and of length 1.
     crop: what was read, while a second reader may still be asked; rows: how many rows it may have.
     second: what the second reader says of it, where it was asked. captured_at: when the crop was before us.
+    frames: of how many the crop is the mean. A mean is no look of its own: its frames have been counted.
     """
 
     plate: PlateText
@@ -68,6 +69,7 @@ class Look:
     rows: tuple[int, ...] = (1,)
     second: PlateText | None = None
     captured_at: datetime | None = None
+    frames: int = 1
 
     @property
     def worth(self) -> float:
@@ -171,12 +173,12 @@ def agree_of_one(looks: Sequence[Look]) -> Consensus:
     """The consensus of one reader's looks. Raises ValueError where there are none."""
     readable = [look for look in looks if look.plate.text is not None]
     if not readable:
-        count = math.floor(sum(look.novelty for look in looks))
+        count = math.floor(novel_looks(looks))
         return Consensus(None, vote_colour(looks, None), (), MILLION, count)
     lengths = pool_lengths(readable)
     length = max(lengths, key=lambda n: lengths[n])
     agreeing = [look for look in readable if len(look.plate.positions) == length]
-    worth = sum(look.novelty for look in agreeing)
+    worth = novel_looks(agreeing)
     shares = shares_of(agreeing)
     columns = [
         pool([dict(look.plate.positions[i]) for look in agreeing], shares, effective_looks(worth))
@@ -212,10 +214,19 @@ def as_plate(said: Consensus) -> PlateText:
 
 
 def shares_of(looks: Sequence[Look]) -> list[float]:
-    """How much each look counts, summing to 1."""
-    weights = [look.worth for look in looks]
+    """How much each look counts, summing to 1.
+
+    A mean of many frames counts as much as all single looks together would if they were as good as it.
+    """
+    singles = novel_looks(looks) or 1.0
+    weights = [look.worth if look.frames == 1 else look.weight * singles for look in looks]
     total = sum(weights)
     return [weight / total for weight in weights]
+
+
+def novel_looks(looks: Sequence[Look]) -> float:
+    """How many different looks there are among these; a mean of many is none beside them."""
+    return sum(look.novelty for look in looks if look.frames == 1)
 
 
 def pool_lengths(looks: Sequence[Look]) -> dict[int, float]:
@@ -230,7 +241,7 @@ def pool_lengths(looks: Sequence[Look]) -> dict[int, float]:
         by_characters = math.prod(position[0][1] for position in look.plate.positions)
         own = min(1.0, look.plate.confidence / max(by_characters, 1e-9))
         distributions.append({str(len(look.plate.positions)): own, NO_PLATE: 1 - own})
-    pooled = pool(distributions, shares_of(looks), effective_looks(sum(look.novelty for look in looks)))
+    pooled = pool(distributions, shares_of(looks), effective_looks(novel_looks(looks)))
     return {int(length): probability for length, probability in pooled.items() if length != NO_PLATE}
 
 

@@ -13,7 +13,7 @@ from vision.picture import Detector, PictureReading, Reader, read_crop, read_pic
 from vision.quality import quality
 from vision.rectify import edges, level, possible_rows
 from vision.sightings import Rules, Stays
-from vision.stay import SecondReader
+from vision.stay import ReadCrop
 from vision.track import Tracker
 from vision.types import (
     Corners,
@@ -117,7 +117,8 @@ class PlateReaderPipeline:
                 forget_s=forget_s,
                 sure_ppm=options.sure_ppm,
             ),
-            self._second(second_reader),
+            self._timed_reader("read", reader),
+            self._timed_reader("second", second_reader) if second_reader is not None else None,
         )
         self._gate = MotionGate(options.zones, options.look_every_s)
         self._detections: list[Detection] = []
@@ -191,10 +192,8 @@ class PlateReaderPipeline:
             self._read_at.pop(track, None)
         return self._stays.advance(at, self._visible)
 
-    def _second(self, reader: Reader | None) -> SecondReader | None:
-        if reader is None:
-            return None
-        return lambda crop, rows: self._timed("second", lambda: reader.read(crop, rows))
+    def _timed_reader(self, stage: str, reader: Reader) -> ReadCrop:
+        return lambda crop, rows: self._timed(stage, lambda: reader.read(crop, rows))
 
     def _is_worth_reading(self, track: int | None, frame: Frame, detection: Detection) -> bool:
         """Whether a plate must be read now.

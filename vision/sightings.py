@@ -18,15 +18,19 @@ from vision.stay import (
     HAS_MOVED_WIDTHS,
     MOST_LOOKS,
     SURELY_A_PLATE,
-    SecondReader,
+    ReadCrop,
     Stay,
+    add_frame,
     add_look,
     ask_second,
+    ask_stacked,
     is_near,
+    is_stack_due,
     keep_picture,
     likeness,
     looks_like,
     note_neighbours,
+    read_stack,
     taken,
 )
 from vision.types import Corners, Departure, Detection, Event, Frame, Reading, Sighting, Zone
@@ -58,14 +62,16 @@ class Rules:
 class Stays:
     """All stays before one camera, from tracked plates to events.
 
-    second: another reader, asked about the best looks; without it the first reader decides alone.
+    first: reads the mean of standing frames. second: another reader, asked about the best looks; without it
+    the first reader decides alone.
     unread: how many plates have left that could not be read.
     """
 
-    def __init__(self, rules: Rules, second: SecondReader | None = None) -> None:
+    def __init__(self, rules: Rules, first: ReadCrop, second: ReadCrop | None = None) -> None:
         self.rules = rules
         self.stays: dict[int, Stay] = {}
         self.unread = 0
+        self._first = first
         self._second = second
         self._of_track: dict[int, int] = {}
 
@@ -82,6 +88,7 @@ class Stays:
         size = (frame.image.shape[1], frame.image.shape[0])
         zone = zone_at(detection.corners, size, self.rules.zones)
         at = frame.captured_at
+        is_found = detection.corners is not stay.corners or stay.seen == 0
         stay.see(detection.corners, detection.score, at)
         if zone is not None and stay.counted_at is not None:
             rested_s = (at - max(stay.rest.since, stay.counted_at)).total_seconds()
@@ -90,6 +97,8 @@ class Stays:
         if zone is None and self.rules.zones:
             return
         stay.counted_at = stay.counted_at or at
+        if stay.sighting is None:
+            add_frame(stay, frame.image, detection.corners, is_found=is_found)
         if reading is not None and thumb is not None and stay.sighting is None:
             add_look(stay, reading, thumb, frame.image)
             self._join(stay)
@@ -179,6 +188,8 @@ class Stays:
         The second reader is asked before anything is final, and when the first would have decided by now
         but is not sure.
         """
+        if is_visible:
+            self._read_stack(stay, now)
         is_due = self._is_due(stay, now, is_visible, gone_s)
         if self._second is None:
             return is_due
@@ -189,10 +200,21 @@ class Stays:
             has_asked = self._is_waiting(stay, now, is_visible) and self._ask_second(stay, SECOND_LOOKS)
         return self._is_due(stay, now, is_visible, gone_s) if has_asked else is_due
 
+    def _read_stack(self, stay: Stay, now: datetime) -> None:
+        """Have the frames since it stands read as one, where there are many more than before."""
+        if not self._has_stood(stay, now):
+            return
+        is_last = self._is_due(stay, now, is_visible=True, gone_s=0.0)
+        if is_stack_due(stay, is_last=is_last):
+            read_stack(stay, self._first)
+            if self._second is not None and stay.second_readings:
+                ask_stacked(stay, self._second)
+
     def _ask_second(self, stay: Stay, most: int) -> bool:
-        """Have the second reader read the best looks, no more than `most` in all; whether it did."""
+        """Have the second reader read the stack and the best looks, at most so many; whether it did."""
         has_asked = False
         if self._second is not None and stay.counted_at is not None:
+            has_asked = ask_stacked(stay, self._second)
             while stay.second_readings < most and ask_second(stay, self._second):
                 has_asked = True
         return has_asked
@@ -201,12 +223,16 @@ class Stays:
         """Whether only certainty is missing: it stands where it counts and was read often enough."""
         return is_visible and stay.readings >= self.rules.min_looks and self._has_stood(stay, now)
 
-    def _has_stood(self, stay: Stay, now: datetime) -> bool:
-        """Whether it has come to rest where it counts."""
+    def _has_stood(self, stay: Stay, now: datetime, times: int = 1) -> bool:
+        """Whether it has come to rest where it counts, for so many times as long as it must."""
         if stay.counted_at is None or (stay.zone is None and self.rules.zones):
             return False
         stood_s = (now - max(stay.rest.since, stay.counted_at)).total_seconds()
-        return stood_s >= self.rules.dwell_s and stay.rest.frames >= LEAST_AT_REST
+        return stood_s >= times * self.rules.dwell_s and stay.rest.frames >= LEAST_AT_REST
+
+    def _is_seen_standing(self, stay: Stay, now: datetime) -> bool:
+        """Whether its standing frames have had their say, or it has stood so long that they never will."""
+        return stay.stacked is not None or self._has_stood(stay, now, times=2)
 
     def _is_due(self, stay: Stay, now: datetime, is_visible: bool, gone_s: float) -> bool:
         if stay.counted_at is None or not self._is_worth(stay):
@@ -219,7 +245,7 @@ class Stays:
         patience = 1 if self._has_stood(stay, now) or not self.rules.zones else PATIENCE
         if (now - stay.counted_at).total_seconds() >= patience * self.rules.decide_within_s:
             return True
-        return self._has_stood(stay, now) and self._is_sure(stay)
+        return self._has_stood(stay, now) and self._is_sure(stay) and self._is_seen_standing(stay, now)
 
     def _decide(self, stay: Stay) -> Sighting | None:
         """The sighting of the stay, now final."""
@@ -243,10 +269,11 @@ class Stays:
             last_seen_at=stay.seen_at,
             best=best,
             frame=image,
-            taken=taken(stay.looks),
+            taken=taken(stay.all_looks),
         )
         stay.looks.clear()
         stay.pictures.clear()
+        stay.stack = stay.stacked = None
         return stay.sighting
 
     def _join(self, stay: Stay) -> None:
@@ -301,6 +328,7 @@ class Stays:
         if later.seen_at > earlier.seen_at:
             earlier.seen_at, earlier.corners, earlier.zone = later.seen_at, later.corners, later.zone
             earlier.rest = later.rest
+            earlier.stack, earlier.misfits = later.stack, later.misfits
         earlier.seen += later.seen
         earlier.score_sum += later.score_sum
         earlier.surest = max(earlier.surest, later.surest)
@@ -311,6 +339,7 @@ class Stays:
             earlier.counted_at = earlier.counted_at or later.counted_at
             earlier.readings += later.readings
             earlier.looks = (earlier.looks + later.looks)[:MOST_LOOKS]
-            earlier.consensus = agree(earlier.looks) if earlier.looks else None
+            earlier.stacked = later.stacked or earlier.stacked
+            earlier.consensus = agree(earlier.all_looks) if earlier.all_looks else None
             for text, picture in later.pictures.items():
                 keep_picture(earlier.pictures, text, picture)

@@ -10,17 +10,18 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from vision.consensus import Consensus, Look, Thumb, agree, novelty
-from vision.quality import UNREADABLE_WIDTH_PX
+from vision.consensus import Consensus, Look, Thumb, agree, novelty, thumb_of
+from vision.quality import UNREADABLE_WIDTH_PX, quality
 from vision.rectify import edges, possible_rows
+from vision.stack import Stack, begin_stack
 from vision.track import edit_distance
 from vision.types import Corners, Image, LookTaken, PlateText, Position, Reading, Sighting
 from vision.zones import Rest
 
 Point = npt.NDArray[np.float64]
 
-# What the second reader says of a crop that may have so many rows.
-SecondReader = Callable[[Image, Sequence[int]], PlateText]
+# What a reader says of a crop that may have so many rows.
+ReadCrop = Callable[[Image, Sequence[int]], PlateText]
 
 # More looks than these add nothing but time, and more that could not be read add nothing at all.
 MOST_LOOKS = 48
@@ -41,6 +42,12 @@ ONE_CAR_WIDTHS = 1.3
 # A reading that is not sure is of the stay before it if it is so near (plate widths) and differs in so few.
 NEAR_WIDTHS = 3.0
 FEW_CHARACTERS = 2
+# A stack of fewer frames is hardly better than one of them. Read once, it is read again when it has twice as
+# many, and before a decision when it has so many times as many.
+LEAST_STACKED = 4
+MORE_STACKED, LAST_STACKED = 2.0, 1.25
+# So many frames one after the other that do not fit a stack are the beginning of another.
+MOST_MISFITS = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +60,8 @@ class Stay:
     beside: of these, how many with a likelier plate on the same car.
     readings: how often it was read where it counts; looks: what counts of it.
     stood_s: how long at most it has stood in one place of each zone.
+    stack: the frames since it last stood, added up; misfits: how many since then did not fit. stacked: what
+    was last read of such a stack.
     """
 
     number: int
@@ -74,6 +83,9 @@ class Stay:
     looks: list[Look] = field(default_factory=list)
     pictures: dict[str | None, tuple[float, Reading, Image]] = field(default_factory=dict)
     stood_s: dict[str, float] = field(default_factory=dict)
+    stack: Stack | None = None
+    misfits: int = 0
+    stacked: Look | None = None
     consensus: Consensus | None = None
     sighting: Sighting | None = None
 
@@ -91,6 +103,11 @@ class Stay:
     def text(self) -> str | None:
         """What it reads so far."""
         return self.consensus.text if self.consensus is not None else None
+
+    @property
+    def all_looks(self) -> list[Look]:
+        """The looks and, where there is one, that at the stack."""
+        return self.looks if self.stacked is None else [*self.looks, self.stacked]
 
     @property
     def second_readings(self) -> int:
@@ -122,6 +139,48 @@ class Stay:
         self.rest.see(self.centre, self.width, at)
 
 
+def add_frame(stay: Stay, image: Image, corners: Corners, *, is_found: bool) -> None:
+    """Add a frame to the stay's stack, or begin another where the plate is not where it stood.
+
+    image: (H, W, 3) uint8 BGR; not changed. is_found: whether these corners were found in this frame.
+    """
+    if stay.stack is not None and stay.stack.add(image, corners if is_found else None):
+        stay.misfits = 0
+        return
+    stay.misfits += 1
+    if stay.stack is None or stay.stack.frames < LEAST_STACKED or stay.misfits >= MOST_MISFITS:
+        stay.stack, stay.misfits = begin_stack(image, corners), 0
+
+
+def is_stack_due(stay: Stay, *, is_last: bool) -> bool:
+    """Whether the stack has so many more frames than when it was last read that it is worth reading."""
+    stack = stay.stack
+    if stack is None or stack.frames < LEAST_STACKED:
+        return False
+    return stack.frames >= stack.read_frames * (LAST_STACKED if is_last else MORE_STACKED)
+
+
+def read_stack(stay: Stay, first: ReadCrop) -> None:
+    """Have the first reader read the stack, if there is one: one look, in place of the one before."""
+    stack = stay.stack
+    if stack is None:
+        return
+    crop, corners = stack.crop(), stack.mean_corners
+    rows, width_px = possible_rows(corners), edges(corners)[0]
+    stay.stacked = Look(
+        plate=first(crop, rows),
+        weight=quality(crop, width_px),
+        novelty=1.0,
+        thumb=thumb_of(crop),
+        crop=crop,
+        rows=rows,
+        captured_at=stay.seen_at,
+        frames=stack.frames,
+    )
+    stack.read_frames = stack.frames
+    stay.consensus = agree(stay.all_looks)
+
+
 def add_look(stay: Stay, reading: Reading, thumb: Thumb, image: Image) -> None:
     """Take one more reading into the stay's consensus and keep its picture if it is a good one."""
     stay.readings += 1
@@ -133,7 +192,7 @@ def add_look(stay: Stay, reading: Reading, thumb: Thumb, image: Image) -> None:
         look = Look(reading.plate, reading.quality, new, thumb, reading.crop, rows)
         stay.looks.append(replace(look, captured_at=reading.captured_at))
         keep_best_crops(stay.looks)
-        stay.consensus = agree(stay.looks)
+        stay.consensus = agree(stay.all_looks)
     worth = reading.quality * (0.1 + reading.plate.confidence)
     keep_picture(stay.pictures, reading.plate.text, (worth, reading, image))
 
@@ -156,7 +215,7 @@ def keep_best_crops(looks: list[Look]) -> None:
         looks[worst] = replace(looks[worst], crop=None)
 
 
-def ask_second(stay: Stay, second: SecondReader) -> bool:
+def ask_second(stay: Stay, second: ReadCrop) -> bool:
     """Have the second reader read the best look it has not seen; whether there was one.
 
     What the first reader takes for no plate of ours at all, the second is not asked about: two readers make
@@ -172,7 +231,17 @@ def ask_second(stay: Stay, second: SecondReader) -> bool:
     if look.crop is None:
         return False
     stay.looks[best] = replace(look, crop=None, second=second(look.crop, look.rows))
-    stay.consensus = agree(stay.looks)
+    stay.consensus = agree(stay.all_looks)
+    return True
+
+
+def ask_stacked(stay: Stay, second: ReadCrop) -> bool:
+    """Have the second reader read the stack as it was last read, unless it has; whether it did now."""
+    look = stay.stacked
+    if look is None or look.crop is None or look.plate.text is None:
+        return False
+    stay.stacked = replace(look, crop=None, second=second(look.crop, look.rows))
+    stay.consensus = agree(stay.all_looks)
     return True
 
 

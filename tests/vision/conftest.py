@@ -51,6 +51,10 @@ class Car:
     said: Callable[[int], PlateText] | None = None
     frames: int = 0
 
+    def last(self) -> PlateText:
+        """What is read of the mean of its frames: what was read of the last one."""
+        return self.said(max(self.frames - 1, 0)) if self.said is not None else plate_text(self.text)
+
     def reading(self) -> PlateText:
         self.frames += 1
         return self.said(self.frames - 1) if self.said is not None else plate_text(self.text)
@@ -93,6 +97,8 @@ class Camera:
 
     def read(self, crop: np.ndarray, rows: Sequence[int] = (1,)) -> PlateText:
         self.reads += 1
+        if not self._pending:
+            return min(self._shown, key=lambda c: self._order(c, crop)).last()
         car = min(self._pending, key=lambda c: self._order(c, crop))
         self._pending.remove(car)
         return car.reading()

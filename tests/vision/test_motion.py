@@ -125,6 +125,7 @@ class Watcher:
         self.detected = 0
         self.events: list[Event] = []
         self._queue: list[tuple[str, Detection]] = []
+        self._shown: list[tuple[str, Detection]] = []
         self._image = np.zeros((1, 1, 3), np.uint8)
         options = PipelineOptions(ZONES, min_looks=1, reentry_s=3.0, look_every_s=look_every_s)
         self._pipeline = build_pipeline(options, self, self)
@@ -136,15 +137,20 @@ class Watcher:
             for car in self.script.cars
             if (place := place_of(car, self.now_s)) is not None and is_in_picture(place)
         ]
+        self._shown = list(self._queue)
         return [detection for _, detection in self._queue]
 
     def read(self, crop: np.ndarray, rows: Sequence[int] = (1,)) -> PlateText:
-        """Crops are read in the order of the detections, though not all of them."""
-        while True:
-            plate, detection = self._queue.pop(0)
+        """Crops are read in the order of the detections, though not all of them; means of many in between."""
+        for i, (plate, detection) in enumerate(self._queue):
             if np.array_equal(level(self._image, detection.corners), crop):
-                positions = tuple(((character, 0.9999),) for character in plate)
-                return PlateText(plate, "blue", 0.99, positions, 0.999)
+                del self._queue[: i + 1]
+                return surely(plate)
+        return surely(min(self._shown, key=lambda shown: self._unlike(shown[1], crop))[0])
+
+    def _unlike(self, detection: Detection, crop: np.ndarray) -> float:
+        now = level(self._image, detection.corners)
+        return float(np.abs(cv2.resize(now, crop.shape[1::-1]).astype(float) - crop).mean())
 
     def see(self, image: np.ndarray, number: int) -> None:
         self.now_s, self._image = number / FRAMES_PER_SECOND, image
@@ -161,6 +167,11 @@ class Watcher:
     def left_at(self) -> dict[str | None, datetime]:
         texts = {e.track: e.text for e in self.events if isinstance(e, Sighting)}
         return {texts[e.track]: e.left_at for e in self.events if isinstance(e, Departure)}
+
+
+def surely(plate: str) -> PlateText:
+    positions = tuple(((character, 0.9999),) for character in plate)
+    return PlateText(plate, "blue", 0.99, positions, 0.999)
 
 
 def plate_at(place: Place) -> Detection:
