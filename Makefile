@@ -7,7 +7,7 @@ TORTURE_ARGS ?=
 EVALUATE_ARGS ?=
 TRAIN = .venv-train/bin/python -m
 
-.PHONY: demo test check lint types imports wheel torture mutations mutmut evaluate train-detector train-reader train-second-reader test-train test-paddle constraints clean
+.PHONY: demo test check lint types imports wheel torture mutations mutmut evaluate train-detector train-reader train-second-reader train-colour test-train test-paddle constraints clean
 
 ## demo: set up .venv and run the forecourt demo (Ctrl-C ends it)
 demo: .venv/.installed
@@ -111,6 +111,11 @@ train-second-reader: runs/starts runs/crops
 	    --base runs/second_reader/$$before/second_reader.onnx --out runs/second_reader/$$stage; before=$$stage; done
 	$(TRAIN) models.second_reader.merge runs/second_reader/sixth/second_reader.onnx \
 	  runs/second_reader/seventh/second_reader.onnx --out runs/second_reader/second_reader.onnx
+
+## train-colour: plates of every colour in many lights, and the small network that weighs their pixels
+train-colour: | .venv-train/.installed
+	$(TRAIN) models.plate_colour.dataset --out runs/colour
+	$(TRAIN) models.plate_colour.train --data runs/colour --out runs/colour/plate_colour.json
 
 ## test-train: the tests of training and export, in an environment with ultralytics of their own
 test-train:

@@ -23,11 +23,11 @@ def read_cards(folder: Path = WEIGHTS) -> list[dict[str, Any]]:
 
 
 def publish(source: Path, card: dict[str, Any], folder: Path = WEIGHTS) -> Path:
-    """Copy a network to the shipped weights as `<name>.onnx` and put its card beside it.
+    """Copy a network to the shipped weights as `<name>` with its ending, and put its card beside it.
 
     card: name, licence, source, trained_on, metrics, made_with; file and sha256 are filled in here.
     """
-    target = folder / f"{card['name']}.onnx"
+    target = folder / f"{card['name']}{source.suffix}"
     folder.mkdir(parents=True, exist_ok=True)
     if source.resolve() != target.resolve():
         target.write_bytes(source.read_bytes())

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vision.colour import COLOURS
+from vision.colour import COLOURS, PRIOR
 from vision.ensemble import Trust, combine
 from vision.plates import is_valid, kind_of
 from vision.types import Colour, Image, PlateText, Position
@@ -45,8 +45,9 @@ MOST_CERTAIN_PPM = 50
 MOST_WRONG_PPM = 500_000
 POSITION_CHARACTERS = 5
 NO_PLATE = ""
-# No look is surer of a colour than this leaves.
+# No look is surer of a colour than this leaves, nor tells it from another by a larger likelihood ratio.
 LEAST_COLOUR = 1e-3
+MOST_TOLD = 250.0
 MILLION = 1_000_000
 
 
@@ -166,7 +167,9 @@ def agree_of_all(looks: Sequence[Look]) -> Consensus:
     if both.text is None:
         return first
     by_characters = math.prod(position[0][1] for position in both.positions)
-    return sealed(both.text, both.colour, both.positions, by_characters, both.confidence, first.looks)
+    # A reader knows no more of the colour than the pixels of its looks: all of them vote.
+    colour = vote_colour([look for look in looks if look.plate.text is not None], both.text)
+    return sealed(both.text, colour, both.positions, by_characters, both.confidence, first.looks)
 
 
 def agree_of_one(looks: Sequence[Look]) -> Consensus:
@@ -262,18 +265,34 @@ def ranked(column: dict[str, float]) -> Position:
 def vote_colour(looks: Sequence[Look], text: str | None) -> Colour:
     """The likeliest colour of all looks together, among those that a plate of this text may have.
 
-    Log-likelihoods weighed by what each look is worth: many that hardly tell do not outvote few that do.
+    Log-likelihoods weighed by what each look is worth: many that hardly tell do not outvote few that do. How
+    often a colour is met counts once, not with every look; and as for characters, looks share their errors.
     """
     kind = kind_of(text) if text is not None else None
     candidates = COLOURS if kind is None else kind.colours
+    total = math.fsum(look.worth for look in looks)
+    power = effective_looks(math.fsum(look.novelty for look in looks)) / total if total else 0.0
+
+    told = [(look.worth, look.plate.colour, *_likelihoods(look.plate)) for look in looks]
 
     def score(colour: Colour) -> float:
-        return math.fsum(look.worth * math.log(_chance_of(look.plate, colour)) for look in looks)
+        logs = (worth * math.log(fits if seen == colour else other) for worth, seen, fits, other in told)
+        return math.log(PRIOR[colour]) + power * math.fsum(logs)
 
     return max(candidates, key=score)
 
 
-def _chance_of(plate: PlateText, colour: Colour) -> float:
-    """What a look says of a colour; what it leaves open goes to all others alike."""
+def _likelihoods(plate: PlateText) -> tuple[float, float]:
+    """How well a look fits its colour, and any other, but for a constant: its word without the prior.
+
+    What it leaves open goes to all others alike.
+    """
+    kind = kind_of(plate.text) if plate.text is not None else None
+    possible = COLOURS if kind is None else kind.colours
+    met = PRIOR[plate.colour] / math.fsum(PRIOR[colour] for colour in possible)
+    if met >= 1:
+        return 1.0, 1.0  # the text has said the colour, not the pixels
     likely = min(max(plate.colour_probability, LEAST_COLOUR), 1 - LEAST_COLOUR)
-    return likely if plate.colour == colour else (1 - likely) / (len(COLOURS) - 1)
+    other = (1 - likely) / (1 - met)
+    # A look that is sure of a rare colour tells no more than one that is sure of a common one.
+    return min(likely / met, MOST_TOLD * other), other

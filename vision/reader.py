@@ -13,6 +13,7 @@ import numpy.typing as npt
 from vision.colour import COLOURS, PRIOR, colour_probabilities, most_likely, starts_red
 from vision.ctc import Decoded, PlateDecoder
 from vision.detector import Network
+from vision.paint import paint_probabilities
 from vision.plates import KINDS, Kind
 from vision.rectify import READER_HEIGHT, READER_WIDTH, merge_rows
 from vision.types import Colour, Image, PlateText, Position
@@ -95,7 +96,7 @@ class PlateReader:
                 break
             [output] = self._run([reader_line(crop, count)])
             best = max(best, decoder.decode(output, weights), key=lambda found: found.probability)
-        return plate_text(best, colours, self.limits)
+        return plate_text(best, colours, self.limits, paint_probabilities(crop))
 
     def _run(self, lines: Sequence[Image]) -> Sequence[Floats]:
         if self.batches and len(lines) > 1:
@@ -134,22 +135,24 @@ def kind_weights(colours: Colours) -> dict[str, float]:
     return {kind.name: sum(colours[colour] for colour in kind.colours) for kind in KINDS}
 
 
-def plate_text(decoded: Decoded, colours: Colours, limits: Limits) -> PlateText:
+def plate_text(decoded: Decoded, colours: Colours, limits: Limits, paint: Colours | None = None) -> PlateText:
     """The decoder's answer and the colour's, each corrected by the other.
 
-    The text decides among the colours its kind may have; the colour has already weighed the kinds.
+    The text decides among the colours its kind may have; the colour has already weighed the kinds. paint: by
+    which the colour is said; without it by `colours`.
     """
+    paint = paint or colours
     kind = decoded.kind
     if kind is None or decoded.text is None or decoded.mass < limits.least_mass:
-        return PlateText(None, *most_likely(colours), (), 0.0)
+        return PlateText(None, *most_likely(paint), (), 0.0)
     decoded = evened(decoded, limits.oftener)
     tempered = tuple(temper(position, limits.temperature) for position in decoded.positions)
     of_kind = temper_share(decoded.kind_share, limits.temperature)
     given_kind = temper_share(decoded.probability / decoded.kinds[kind.name], limits.temperature)
     confidence = of_kind * given_kind * is_ours(decoded.mass, kind, colours)
     if confidence < limits.least_confidence:
-        return PlateText(None, *most_likely(colours), (), 0.0)
-    allowed = {colour: colours[colour] if colour in kind.colours else 0.0 for colour in COLOURS}
+        return PlateText(None, *most_likely(paint), (), 0.0)
+    allowed = {colour: paint[colour] if colour in kind.colours else 0.0 for colour in COLOURS}
     total = sum(allowed.values())
     colour, share = most_likely({c: p / total for c, p in allowed.items()})
     return PlateText(decoded.text, colour, share, tempered, confidence)

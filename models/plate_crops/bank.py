@@ -199,10 +199,13 @@ class CellBank:
         }
 
     @classmethod
-    def load(cls, root: Path, held_out_every: int, held_out: bool = False) -> "CellBank":
-        """The bank of `train/crops`, without (or of only) the plates kept for validation."""
+    def load(cls, root: Path, held_out_every: int, held_out: bool = False, one_in: int = 1) -> "CellBank":
+        """The bank of `train/crops`, without (or of only) the plates kept for validation.
+
+        one_in: takes every so many-th picture, where not every shape of a character matters.
+        """
         plates = []
-        for picture in track(read_pictures(root / "train" / "crops"), description="cells"):
+        for picture in track(read_pictures(root / "train" / "crops")[::one_in], description="cells"):
             plate = picture.plates[0]
             is_plain = len(plate.text) == 7 and set(plate.text) <= set(PROVINCES + LETTERS + DIGITS)
             if not is_plain or plate.corners is None or is_held_out(plate, held_out_every) != held_out:

@@ -175,7 +175,7 @@ def test_a_network_without_an_alphabet_is_no_reader(tmp_path: Path) -> None:
 
 
 def test_shipped_weights_are_those_of_their_cards() -> None:
-    for path in WEIGHTS.glob("*.onnx"):
+    for path in {*WEIGHTS.iterdir()} - {WEIGHTS / CARDS}:
         assert open_weights(path.name).card["licence"]
 
 

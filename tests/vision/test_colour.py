@@ -8,6 +8,7 @@ import pytest
 
 from vision.backends import load_second_reader
 from vision.colour import colour_probabilities, most_likely, starts_red
+from vision.paint import MEASURES, measure, paint_probabilities
 from vision.plate_art import draw_plate
 
 
@@ -23,6 +24,91 @@ def crop_of(text: str, colour: str, light: float = 1.0) -> np.ndarray:
 )
 def test_a_drawn_plate_has_its_colour_in_any_light(text: str, colour: str, light: float) -> None:
     assert most_likely(colour_probabilities(crop_of(text, colour, light)))[0] == colour
+
+
+TEXTS = {
+    "blue": "粤B12345",
+    "green": "沪AF02976",
+    "yellow": "粤B12345",
+    "white": "CY21013",
+    "black": "沪A1707领",
+}
+
+
+def levelled(colour: str) -> np.ndarray:
+    """A drawn plate with the margin a levelled crop has, float32."""
+    plate = draw_plate(TEXTS[colour], colour)
+    padded = cv2.copyMakeBorder(plate, 8, 8, 9, 9, cv2.BORDER_CONSTANT, value=(90, 90, 90))
+    return cv2.resize(padded, (168, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def stored(picture: np.ndarray) -> np.ndarray:
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def night(picture: np.ndarray) -> np.ndarray:
+    """A twentieth of the light, little colour, noise, and an encoder that saves."""
+    grey = picture.mean(axis=2, keepdims=True)
+    noise = np.random.default_rng(7).normal(0, 3, (*picture.shape[:2], 1))
+    dark = stored((picture + 0.5 * (grey - picture)) * 0.05 + noise)
+    return cv2.imdecode(cv2.imencode(".jpg", dark, [cv2.IMWRITE_JPEG_QUALITY, 30])[1], cv2.IMREAD_COLOR)
+
+
+def mirrored_sky(picture: np.ndarray) -> np.ndarray:
+    return stored(cv2.GaussianBlur(picture * 0.15 + 125, (0, 0), 2))
+
+
+def washed_out_at_one_end(picture: np.ndarray) -> np.ndarray:
+    return stored(picture + np.linspace(0, 200, picture.shape[1])[None, :, None])
+
+
+def dark_and_out_of_focus(picture: np.ndarray) -> np.ndarray:
+    return stored(cv2.GaussianBlur(picture * 0.3, (0, 0), 4))
+
+
+def overexposed_in_haze(picture: np.ndarray) -> np.ndarray:
+    return stored((picture * 0.75 + 60) * 2.2)
+
+
+def under_a_lamp(picture: np.ndarray) -> np.ndarray:
+    return stored(picture * [0.35, 0.8, 1.2])
+
+
+def half_in_shadow(picture: np.ndarray) -> np.ndarray:
+    return stored(picture * np.where(np.arange(48) < 24, 0.35, 1.5)[:, None, None])
+
+
+# Each of these was taken for another colour by measures of ground and characters alone.
+@pytest.mark.parametrize(
+    ("light", "colour"),
+    [
+        (night, "blue"),
+        (mirrored_sky, "blue"),
+        (washed_out_at_one_end, "blue"),
+        (dark_and_out_of_focus, "blue"),
+        (overexposed_in_haze, "green"),
+        (overexposed_in_haze, "yellow"),
+        (under_a_lamp, "green"),
+        (half_in_shadow, "yellow"),
+    ],
+)
+def test_a_drawn_plate_has_its_colour_in_poor_light(light, colour: str) -> None:
+    assert most_likely(paint_probabilities(light(levelled(colour))))[0] == colour
+
+
+def test_black_is_earned_by_a_clear_picture_only() -> None:
+    assert most_likely(paint_probabilities(stored(levelled("black"))))[0] == "black"
+    for light in (night, mirrored_sky):
+        assert most_likely(paint_probabilities(light(levelled("black"))))[0] == "blue"
+
+
+def test_a_crop_of_any_size_has_the_same_measures_each_time() -> None:
+    for size in ((168, 48), (245, 70), (336, 96), (94, 24), (30, 9)):
+        crop = stored(cv2.resize(levelled("blue"), size))
+        before = crop.copy()
+        assert measure(crop).shape == (MEASURES,)
+        assert np.array_equal(measure(crop), measure(crop))
+        assert np.array_equal(crop, before)
 
 
 def test_only_red_letters_at_the_beginning_make_a_military_plate() -> None:

@@ -132,3 +132,28 @@ def test_looks_that_hardly_tell_a_colour_do_not_outvote_few_that_do(say) -> None
     dim = [look(replace(say(plate), colour="yellow", colour_probability=0.6))] * 9
     assert agree([*sure, *dim]).colour == "blue"
     assert agree([*sure[:1], *dim, *dim]).colour == "yellow"
+
+
+def test_how_often_a_colour_is_met_counts_once_and_not_with_every_look(say) -> None:
+    plate = "粤B12345"
+    # Each look alone says blue, only because blue is met that much more often than yellow.
+    doubtful = look(replace(say(plate), colour="blue", colour_probability=0.52))
+    assert agree([doubtful]).colour == "blue"
+    assert agree([doubtful] * 12).colour == "yellow"
+
+
+def test_a_look_that_is_sure_of_a_rare_colour_does_not_outvote_many_that_are_sure_of_blue(say) -> None:
+    plate = "粤B12345"
+    blue = [look(replace(say(plate), colour="blue", colour_probability=0.996))] * 2
+    black = look(replace(say(plate), colour="black", colour_probability=0.996))
+    assert agree([*blue, black]).colour == "blue"
+    assert agree([black]).colour == "black"
+
+
+def test_all_looks_vote_on_the_colour_and_not_those_of_the_surer_reader_alone(say) -> None:
+    plate = "粤B12345"
+    blue = replace(say(plate), colour="blue", colour_probability=0.996)
+    dim = replace(say(plate), colour="black", colour_probability=0.7)
+    second = replace(dim, confidence=0.99)
+    looks = [look(blue)] * 3 + [replace(look(dim), second=second)]
+    assert agree(looks).colour == "blue"

@@ -13,6 +13,7 @@ import numpy as np
 from vision.cards import Weights
 from vision.colour import COLOURS, colour_probabilities, most_likely
 from vision.errors import EngineMissingError, WeightsMissingError
+from vision.paint import paint_probabilities
 from vision.plates import KINDS, READ_KINDS, kind_of, normalise
 from vision.reader import INPUT_SHAPE, may_be_military, reader_line
 from vision.types import Image, PlateText
@@ -43,7 +44,7 @@ class PaddleReader:
 
     def read(self, crop: Image, rows: Sequence[int] = (1,)) -> PlateText:
         """What stands on a levelled crop, (h, w, 3) uint8 BGR; text that is no plate counts as unread."""
-        colours = colour_probabilities(crop)
+        colours, paint = colour_probabilities(crop), paint_probabilities(crop)
         lines = [reader_line(crop, count) for count in rows]
         found = [(normalise(x["rec_text"]), float(x["rec_score"])) for x in self._network.predict(lines)]
         kinds = KINDS if may_be_military(crop, colours) else READ_KINDS
@@ -51,8 +52,8 @@ class PaddleReader:
         text, score = max(plates, key=lambda x: x[1], default=("", 0.0))
         kind = kind_of(text)
         if kind is None or score < LEAST_SCORE:
-            return PlateText(None, *most_likely(colours), (), 0.0)
-        allowed = {c: colours[c] if c in kind.colours else 0.0 for c in COLOURS}
+            return PlateText(None, *most_likely(paint), (), 0.0)
+        allowed = {c: paint[c] if c in kind.colours else 0.0 for c in COLOURS}
         total = sum(allowed.values())
         colour, share = most_likely({c: p / total for c, p in allowed.items()})
         positions = tuple(((character, score),) for character in text)
