@@ -77,7 +77,7 @@ mutmut: .venv/.mutmut
 runs/starts: | .venv-train/.installed
 	$(TRAIN) models.starts --out $@
 
-## train-detector: data sets, three stages of training, a slimmer score and the ONNX file of the plate detector
+## train-detector: data sets, five stages of training, a slimmer score before the last two, and the ONNX file of the plate detector
 train-detector: runs/starts
 	$(TRAIN) models.plate_detector.dataset --out runs/detector/data
 	$(TRAIN) models.plate_detector.train --data runs/detector/data/data.yaml --out runs/detector/first --start runs/starts/best.pt
@@ -88,7 +88,14 @@ train-detector: runs/starts
 	  --data runs/detector/data2/data.yaml --out runs/detector/third --start runs/detector/second/weights/last.pt
 	$(TRAIN) models.plate_detector.slim --checkpoint runs/detector/third/weights/last.pt \
 	  --data runs/detector/data2/data.yaml --out runs/detector/slim
-	$(TRAIN) models.plate_detector.export --checkpoint runs/detector/slim/last.pt
+	$(TRAIN) models.plate_detector.train --config models/plate_detector/config-fourth.toml \
+	  --data runs/detector/data/data.yaml runs/detector/data2/data.yaml \
+	  --out runs/detector/fourth --start runs/detector/slim/last.pt
+	$(TRAIN) models.plate_detector.dataset --config models/plate_detector/config-fifth.toml --out runs/detector/data3
+	$(TRAIN) models.plate_detector.train --config models/plate_detector/config-fifth.toml \
+	  --data runs/detector/data2/data.yaml runs/detector/data3/data.yaml \
+	  --out runs/detector/fifth --start runs/detector/fourth/weights/last.pt
+	$(TRAIN) models.plate_detector.export --checkpoint runs/detector/fifth/weights/last.pt
 
 ## train-reader: the pool of crops, all stages of the first reader, and the mean of the last two
 train-reader: runs/crops

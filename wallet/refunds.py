@@ -56,10 +56,9 @@ def _find(connection: Connection, visit_id: str | None, charge_id: str | None) -
         if charge is None:
             raise ChargeUnknown(charge_id)
         return charge
-    named = visit_id or ""
-    capture = debits.find_capture(connection, named)
-    if capture is None and forecourt.find_visit(connection, named) is None:
-        raise VisitUnknown(named)
+    capture = debits.find_capture(connection, visit_id or "")
+    if capture is None and forecourt.find_visit(connection, visit_id or "") is None:
+        raise VisitUnknown(visit_id or "")
     return capture
 
 

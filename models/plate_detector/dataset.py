@@ -38,6 +38,7 @@ from models.plate_detector.compose import (
     widen,
     window,
 )
+from models.plate_detector.decoys import with_decoys
 from vision.plates import DIGITS, LETTERS
 
 CONFIG = Path(__file__).with_name("config.toml")
@@ -272,6 +273,20 @@ def pick_background(sources: Sources, rng: Generator, long_side: int) -> Sample:
     return whole
 
 
+def decoy(sources: Sources, rng: Generator, long_side: int) -> Sample:
+    """A scene, a picture without plates or one with drawn plates, and on it what is taken for a plate."""
+    kind = rng.random()
+    if kind < 0.4:
+        sample = cut_scene(
+            sources.scenes_balanced[rng.integers(len(sources.scenes_balanced))], rng, long_side
+        )
+    elif kind < 0.7:
+        sample = cut_scene(sources.grounds[rng.integers(len(sources.grounds))], rng, long_side)
+    else:
+        sample = compose(pick_background(sources, rng, long_side), rng)
+    return with_decoys(sample, rng)
+
+
 def label_line(target: Target, width: int, height: int) -> str:
     """One row of an ultralytics pose label: class, box, four corners with visibility, all relative."""
     x1, x2 = np.clip((target.box[0], target.box[2]), 0, width) / width
@@ -308,14 +323,16 @@ def plan(
     if part == 1:  # validation has enough with the cuts
         for picture in sources.scenes * numbers["scenes_as_they_are"]:
             yield "scene", lambda _, p=picture: sample_of(p)
-    for _ in range(round(numbers["scene_cuts"] * part)):
-        yield "cut", lambda rng: cut_scene(any_of(sources.scenes_balanced, rng), rng, side)
-    for _ in range(round(numbers["replaced"] * part)):
-        yield "replaced", lambda rng: replace_plate(any_of(sources.scenes_balanced, rng), rng, side)
-    for _ in range(round(numbers["hidden"] * part)):
-        yield "hidden", lambda rng: hide_plate(any_of(sources.scenes_balanced, rng), rng, side)
-    for _ in range(round(numbers["composites"] * part)):
-        yield "composite", lambda rng: compose(pick_background(sources, rng, side), rng)
+    made: dict[str, tuple[str, Callable[[Generator], Sample]]] = {
+        "scene_cuts": ("cut", lambda rng: cut_scene(any_of(sources.scenes_balanced, rng), rng, side)),
+        "replaced": ("replaced", lambda rng: replace_plate(any_of(sources.scenes_balanced, rng), rng, side)),
+        "hidden": ("hidden", lambda rng: hide_plate(any_of(sources.scenes_balanced, rng), rng, side)),
+        "composites": ("composite", lambda rng: compose(pick_background(sources, rng, side), rng)),
+        "decoys": ("decoy", lambda rng: decoy(sources, rng, side)),
+    }
+    for key, name_and_maker in made.items():
+        for _ in range(round(numbers.get(key, 0) * part)):
+            yield name_and_maker
     for picture in sources.foreign:
         yield "foreign", lambda _, p=picture: sample_of(p)
         for _ in range(numbers["foreign_cuts"] - 1):

@@ -38,7 +38,7 @@ CARD = {
     "drawn plates on other pictures; open-lpr and RobertLucian foreign plates (boxes only); "
     "COCO pictures without plates",
     "made_with": "models/plate_detector: dataset, train, slim, export; "
-    "config.toml to config-third.toml, config-slim.toml",
+    "config.toml to config-fifth.toml, config-slim.toml",
     "long_side_px": 384,
     "score": 0.42,
 }

@@ -3,7 +3,8 @@
     python -m models.plate_detector.train --data runs/plate_detector/data/data.yaml --start best.pt
 
 `--start` is a YOLOv8n checkpoint to begin from: the plate detector in the `fastanpr` package (AGPL-3.0),
-whose backbone and box layers fit; without it the network starts from nothing and needs many more epochs.
+whose backbone and box layers fit, or a checkpoint of this recipe, which goes on as it is; without it the
+network starts from nothing and needs many more epochs.
 """
 
 import argparse
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor, nn
 from ultralytics import YOLO
 from ultralytics.models.yolo.pose import PoseTrainer
+from ultralytics.nn.modules import Conv
 from ultralytics.nn.tasks import PoseModel
 from ultralytics.utils.loss import v8PoseLoss
 
@@ -74,6 +77,10 @@ class PlateTrainer(PoseTrainer):
         # Ultralytics loads pictures in the training process on a CPU; one more process overlaps the two.
         self.args.workers = 1
         self.steps_done = 0
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> nn.Module:
+        """The network that was handed over, with its own layers: built anew it would lose its hard swish."""
+        return weights if weights is not None else super().get_model(cfg, weights, verbose)
 
     def _setup_train(self) -> None:
         super()._setup_train()
@@ -143,14 +150,59 @@ def settings(config: dict[str, Any], data: Path, out: Path) -> dict[str, Any]:
     }
 
 
-def train(config: dict[str, Any], data: Path, out: Path, start: Path | None, device: str = "cpu") -> Path:
-    """Train by the configuration; returns the last checkpoint, in `out`/weights."""
-    torch.set_num_threads(config["train"]["threads"])
+def harden(model: nn.Module, scale: float) -> None:
+    """The hard swish in place of the swish; weights so that each layer's values are `scale` times as large.
+
+    The hard swish x * clip(x / 6 + 1 / 2, 0, 1) costs no exponential, and is nearest to the swish at a scale
+    a little above 1. The last layers of the head undo the scale.
+    """
+    first, head = model.model[0], model.model[-1]
+    for layer in model.modules():
+        if isinstance(layer, Conv):
+            layer.act = nn.Hardswish(inplace=False)
+            layer.bn.weight.data *= scale
+            layer.bn.bias.data *= scale
+            if layer is not first:
+                layer.bn.running_mean *= scale
+                layer.bn.running_var *= scale**2
+    for branches in (head.cv2, head.cv3, head.cv4):
+        for branch in branches:
+            branch[-1].weight.data /= scale
+
+
+def begin(start: Path | None) -> YOLO:
+    """The network to train: a checkpoint of this recipe as it is, another's layers where they fit, or new."""
+    if start is not None:
+        model = YOLO(str(start))
+        if getattr(model.model.model[-1], "kpt_shape", None) == KEYPOINTS:
+            return model
     model = YOLO("yolov8n-pose.yaml")
     # With a head of the usual 17 points a checkpoint of ours would lose its corners on loading.
     model.model = PoseModel(model.model.yaml, nc=1, data_kpt_shape=KEYPOINTS, verbose=False)
     if start is not None:
         model.load(str(start))
+    return model
+
+
+def joined(data: list[Path], out: Path) -> Path:
+    """One data.yaml that names the training pictures of all; validated is on those of the last."""
+    if len(data) == 1:
+        return data[0]
+    about = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in data]
+    trained = [str((path.parent / one["train"]).resolve()) for path, one in zip(data, about, strict=True)]
+    validated = str((data[-1].parent / about[-1]["val"]).resolve())
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "data.yaml"
+    path.write_text(yaml.safe_dump(about[-1] | {"train": trained, "val": validated}), encoding="utf-8")
+    return path
+
+
+def train(config: dict[str, Any], data: Path, out: Path, start: Path | None, device: str = "cpu") -> Path:
+    """Train by the configuration; returns the last checkpoint, in `out`/weights."""
+    torch.set_num_threads(config["train"]["threads"])
+    model = begin(start)
+    if "hard_swish_scale" in config["train"] and not isinstance(model.model.model[0].act, nn.Hardswish):
+        harden(model.model, config["train"]["hard_swish_scale"])
     options = settings(config, data, out) | {"device": device, "pretrained": start is not None}
     model.train(trainer=PlateTrainer, **options)
     return out / "weights" / "last.pt"
@@ -160,7 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=Path("runs/plate_detector/data/data.yaml"))
+    parser.add_argument("--data", type=Path, nargs="+", default=[Path("runs/plate_detector/data/data.yaml")])
     parser.add_argument("--out", type=Path, default=Path("runs/plate_detector/train"))
     parser.add_argument("--start", type=Path, default=None, help="YOLOv8n checkpoint to begin from")
     parser.add_argument("--config", type=Path, default=CONFIG)
@@ -168,7 +220,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with arguments.config.open("rb") as file:
         config = tomllib.load(file)
-    print(train(config, arguments.data, arguments.out, arguments.start, arguments.device))
+    data = joined(arguments.data, arguments.out)
+    print(train(config, data, arguments.out, arguments.start, arguments.device))
 
 
 if __name__ == "__main__":

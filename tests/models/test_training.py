@@ -86,6 +86,41 @@ def test_slimmer_score_says_what_it_was_taught_and_moves_no_corner(tmp_path: Pat
     assert np.abs(outputs[0][4] - outputs[1][4]).max() < 0.2
 
 
+def test_a_checkpoint_goes_on_with_its_narrower_layers_and_the_hard_swish(tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    onnx = pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    import torch
+
+    from models.plate_detector.export import export
+    from models.plate_detector.slim import CONFIG, slim
+    from models.plate_detector.train import begin, harden, joined, train
+
+    config = read_config()
+    config["train"] |= {"epochs": 1, "image_size": 160, "batch": 4, "last_epochs_without_mosaic": 0}
+    sets = [small_dataset(tmp_path / name, 8, 4) for name in ("data", "data2")]
+    few = tomllib.loads(CONFIG.read_text())
+    few["train"] |= {"steps": 2, "batch": 4, "channels": 8, "image_size": 160}
+    before = slim(few, train(config, sets[0], tmp_path / "run", start=None), sets[0], tmp_path / "slim")
+
+    network, picture = begin(before).model.float().eval(), torch.rand(1, 3, 96, 160)
+    as_it_was = network(picture)[0]
+    harden(network, 1.14)
+    corners = [5, 6, 8, 9, 11, 12, 14, 15]
+    assert (network(picture)[0] - as_it_was)[:, corners].abs().mean() < 4.0
+    assert all(module.__class__.__name__ != "SiLU" for module in network.modules())
+
+    config["train"]["hard_swish_scale"] = 1.14
+    both = joined(sets, tmp_path / "both")
+    path = export(train(config, both, tmp_path / "hard", start=before), "test")
+    assert len(list((tmp_path / "hard" / "weights").glob("*.pt"))) > 0
+    graph = onnx.load(str(path)).graph
+    assert sum(node.op_type == "HardSwish" for node in graph.node) > 40
+    assert any(tuple(each.dims[:2]) == (8, 64) for each in graph.initializer)
+    output = onnxruntime.InferenceSession(str(path)).run(None, {"images": picture.numpy()})[0]
+    assert output.shape == (1, 17, 20 * 12 + 10 * 6 + 5 * 3)
+
+
 @pytest.fixture
 def one_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """One drawn plate in place of the real crops; returns a pool that holds it too."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 # Imported where PostgreSQL is used: SQLite must do without the driver, which comes with the extra `postgres`.
@@ -96,18 +95,12 @@ def _text(value: str) -> bytes:
     return value.encode()
 
 
-# One moment stands in several rows of a use case. Times that are equal are one moment, whatever their zones.
-@lru_cache(maxsize=2_048)
-def _time(value: datetime) -> bytes:
-    return str(value).encode()
-
-
 # A value of exactly this type, as psycopg writes it.
 _WRITTEN: dict[type, Callable[[Any], bytes | None]] = {
     str: _text,
     int: lambda value: b"%d" % value,
     bool: lambda value: b"t" if value else b"f",
-    datetime: _time,
+    datetime: lambda value: str(value).encode(),
     type(None): lambda _: None,
 }
 
