@@ -286,6 +286,7 @@ def simulate(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, within 50 s.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit 1 and name the bars that are missed.")] = False,
     json: JsonOption = False,
+    workers: Annotated[int, typer.Option(min=1, help="So many processes play the cities.")] = 1,
 ) -> None:
     """A simulated city: how often would the wrong customer pay, and does the forecourt always add up."""
     from api.commands.simulate import Asked
@@ -305,6 +306,7 @@ def simulate(
                 quick=quick,
                 check=check,
                 as_json=json,
+                workers=workers,
             )
         )
     )

@@ -44,6 +44,7 @@ class Asked:
     quick: bool
     check: bool
     as_json: bool
+    workers: int = 1
 
 
 def simulate(asked: Asked) -> int:
@@ -85,7 +86,9 @@ def run_city(asked: Asked, progress: Progress) -> dict[str, Any]:
     told = partial(progress.update, bar)
     city = City(customers, misreads, asked.seed, tell=lambda what: told(description=what), homes=homes)
     progress.update(bar, description="visits", total=visits)
-    return city.run(visits, lambda _, done, total: progress.update(bar, completed=done, total=total))
+    return city.run(
+        visits, lambda _, done, total: progress.update(bar, completed=done, total=total), asked.workers
+    )
 
 
 def run_plans(asked: Asked, progress: Progress) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import get_context
 from random import Random
 from typing import Any, Final
 
 import numpy as np
 
-from api.simulation.baselines import EXACT, Baselines, at_share, per_100k
+from api.simulation.baselines import EXACT, NAMES, Baselines, Debit, at_share, per_100k
 from api.simulation.drawing import FIELD_MIX, Drawing, Errors, Seen
 from api.simulation.fitting import Fitting
 from api.simulation.intervals import rate_interval
@@ -28,13 +31,15 @@ BATCH: Final = 1_000
 MOST_WRONG, LEAST_AUTOMATIC, TIMES_FEWER = 1.0, 0.95, 10.0
 
 Progress = Callable[[str, int, int], None]
+# Of one city: what became of each kind of stay, and what each baseline would debit.
+Played = tuple[dict[str, Tally], dict[str, list[Debit]]]
 
 
 @dataclass(slots=True)
 class City:
-    """Cities with their traffic, one after the other. Everything comes from the seed.
+    """One of several cities with its traffic. Everything comes from the seed and the city's number.
 
-    homes: the prefix of each; customers: of each.
+    customers: of each city; homes: the prefix of each; number: which of them this is.
     """
 
     customers: int
@@ -43,6 +48,7 @@ class City:
     rules: Rules = field(default_factory=Rules)
     tell: Callable[[str], None] = lambda _: None
     homes: Sequence[str] = HOMES[:1]
+    number: int = 0
     traffic: Traffic = field(init=False)
     judge: Judge = field(init=False)
     drawing: Drawing = field(init=False)
@@ -50,36 +56,65 @@ class City:
 
     def __post_init__(self) -> None:
         self.fitting = Fitting(self.misreads)
-        self.drawing = Drawing(self.misreads, Random(f"{self.seed}/drawing"))  # noqa: S311
-        self._go_to(0)
-
-    def _go_to(self, number: int) -> None:
-        """Builds the city of this number and leaves the one before."""
-        rng = np.random.default_rng([self.seed, 1, number] if number else [self.seed, 1])
-        self.traffic = Traffic(self.customers, rng, self.tell, self.homes[number])
+        self.drawing = Drawing(self.misreads, Random(f"{self.seed}/drawing/{self.number}"))  # noqa: S311
+        rng = np.random.default_rng([self.seed, 1, self.number])
+        self.traffic = Traffic(self.customers, rng, self.tell, self.homes[self.number])
         self.judge = Judge(self.traffic.register, self.rules)
-        self._of_station = {}
 
-    def run(self, visits: int, progress: Progress = lambda *_: None) -> dict[str, Any]:
-        """Draws so many stays, as many in each city, decides each, and says what it comes to."""
+    def run(self, visits: int, progress: Progress = lambda *_: None, workers: int = 1) -> dict[str, Any]:
+        """Draws so many stays, as many in each city, decides each, and says what it comes to.
+
+        workers: so many processes play the cities; what comes of it does not depend on them.
+        """
+        strata = self._strata(visits)
+        total = sum(self._here(stratum) for stratum in strata) * len(self.homes)
+        tallies = {stratum.name: Tally() for stratum in strata}
+        debits: dict[str, list[Debit]] = {name: [] for name in NAMES}
+        for tallied, debited in self._played(visits, lambda done: progress("visits", done, total), workers):
+            for name, tally in tallied.items():
+                tallies[name].join(tally)
+            for name, made in debited.items():
+                debits[name] += made
+        return self._result(strata, tallies, debits)
+
+    def _played(self, visits: int, progress: Callable[[int], None], workers: int) -> Iterator[Played]:
+        """What each city came to, in their order. progress: is told how many stays are done."""
+        numbers = range(len(self.homes))
+        if workers > 1:
+            built = partial(City, self.customers, self.misreads, self.seed, self.rules, _silent, self.homes)
+            with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+                for number, played in enumerate(pool.map(partial(_played_by, built, visits), numbers), 1):
+                    progress(number * sum(tally.drawn for tally in played[0].values()))
+                    yield played
+            return
+        done = 0
+        for number in numbers:
+            city = self if number == self.number else replace(self, number=number)
+            for played in city.play(visits):
+                progress(done + sum(tally.drawn for tally in played[0].values()))
+            done += sum(tally.drawn for tally in played[0].values())
+            yield played
+
+    def play(self, visits: int) -> Iterator[Played]:
+        """What became of this city's part of so many stays, again and again until all are counted in."""
         entry, pump = looks_of(self.misreads, at_pump=False), looks_of(self.misreads, at_pump=True)
-        strata = strata_of(pump, visits, len(self.homes))
+        strata = self._strata(visits)
         tallies = {stratum.name: Tally() for stratum in strata}
         baselines = Baselines(self.traffic.register)
-        done, total = 0, sum(stratum.drawn for stratum in strata)
-        for number in range(len(self.homes)):
-            if number:
-                self._go_to(number)
-                baselines.register = self.traffic.register
-            for stratum in strata:
-                each = stratum.drawn // len(self.homes)
-                for start in range(0, each, BATCH):
-                    count = min(BATCH, each - start)
-                    drawn = [self._stay(stratum, car, entry, pump) for car in self.traffic.cars(count)]
-                    self._decide_all(drawn, tallies[stratum.name], baselines)
-                    done += count
-                    progress("visits", done, total)
-        return self._result(strata, tallies, baselines)
+        for stratum in strata:
+            each = self._here(stratum)
+            for start in range(0, each, BATCH):
+                cars = self.traffic.cars(min(BATCH, each - start))
+                drawn = [self._stay(stratum, car, entry, pump) for car in cars]
+                self._decide_all(drawn, tallies[stratum.name], baselines)
+                yield tallies, baselines.debits
+
+    def _strata(self, visits: int) -> list[Stratum]:
+        return strata_of(looks_of(self.misreads, at_pump=True), visits, len(self.homes))
+
+    def _here(self, stratum: Stratum) -> int:
+        """How many of its stays are drawn in each city."""
+        return stratum.drawn // len(self.homes)
 
     def _decide_all(self, stays: Sequence[Stay], tally: Tally, baselines: Baselines) -> None:
         self.traffic.register.look_up([text for stay in stays for text in self._texts(stay, baselines)])
@@ -132,10 +167,10 @@ class City:
             self._of_station[station] = self.traffic.counted(station)
         return self._of_station[station]
 
-    _of_station: dict[int, posterior.Traffic] = field(default_factory=dict)
+    _of_station: dict[int, posterior.Traffic] = field(init=False, default_factory=dict)
 
     def _result(
-        self, strata: list[Stratum], tallies: dict[str, Tally], baselines: Baselines
+        self, strata: list[Stratum], tallies: dict[str, Tally], debits: dict[str, list[Debit]]
     ) -> dict[str, Any]:
         heaviest = max(tally.heaviest for tally in tallies.values())
         customers = sum(tally.customers for tally in tallies.values())
@@ -170,10 +205,19 @@ class City:
             "wrong_because": wrong_because(list(tallies.values()), customers),
             "not_automatic": not_automatic(list(tallies.values()), customers),
             "baselines": {
-                name: at_share(debits, automatic, customers, heaviest)
-                for name, debits in baselines.debits.items()
+                name: at_share(made, automatic, customers, heaviest) for name, made in debits.items()
             },
         }
+
+
+def _silent(_: str) -> None:
+    """Nothing is told from another process."""
+
+
+def _played_by(built: Callable[[int], City], visits: int, number: int) -> Played:
+    """In a process of its own: the city of this number."""
+    *_, played = built(number).play(visits)
+    return played
 
 
 def _riskiest(strata: list[Stratum], tallies: dict[str, Tally]) -> float:

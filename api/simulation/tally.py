@@ -77,6 +77,28 @@ class Tally:
         if is_auto and not (car.is_customer and plate == car.plate):
             self._is_wrong(stay)
 
+    def join(self, other: Tally) -> None:
+        """Counts all stays of another tally in."""
+        for name in (
+            "visits",
+            "customers",
+            "automatic",
+            "reviews",
+            "drawn",
+            "misread",
+            "misread_as_registered",
+        ):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.heaviest = max(self.heaviest, other.heaviest)
+        self.wrong += other.wrong
+        self.wrong_of += other.wrong_of
+        for cause, weights in other.wrong_because.items():
+            self.wrong_because.setdefault(cause, []).extend(weights)
+        for number, weight in other.wrong_by.items():
+            _add(self.wrong_by, number, weight)
+        for reason, weight in other.reasons.items():
+            _add(self.reasons, reason, weight)
+
     def _is_wrong(self, stay: Stay) -> None:
         self.wrong[stay.weight] += 1
         self.wrong_of["another customer" if stay.car.is_customer else "stranger"] += 1
