@@ -227,6 +227,17 @@ REFUSED = [
         "reverses_id",
     ),
     (
+        "INSERT INTO commands SELECT 'x', 'charge', (SELECT MIN(idempotency_key) FROM charges), body_hash,"
+        " outcome, code, answer, actor, recorded_at FROM commands WHERE scope = 'bonus'",
+        "this charge was answered before",
+    ),
+    (
+        "INSERT INTO transfers SELECT 'x', 'x', kind, from_account, to_account, amount_fen, NULL, NULL, NULL,"
+        " NULL, NULL, NULL, NULL, recorded_at, NULL, NULL, NULL, 'nothing' FROM transfers"
+        " WHERE kind = 'reversal'",
+        "what it reverses is not there",
+    ),
+    (
         "INSERT INTO transfers SELECT 'x', 'x', 'bonus', from_account, to_account, amount_fen, NULL, NULL,"
         " NULL, NULL, NULL, NULL, NULL, recorded_at, NULL, NULL, NULL, id FROM transfers LIMIT 1",
         "reversal_names_what",

@@ -95,6 +95,16 @@ def test_nothing_sold_to_nobody_is_nothing_to_look_at(wallet, forecourt):
     wallet.sweep(forecourt.at(1_000))
     again = wallet.record_sale(sale, forecourt.at(1_001))
     assert (again.state, again.visit_id, wallet.reviews()) == ("void", None, [])
+    assert (again.captured_fen, _codes(again)) == (0, ["nothing_sold"])
+
+
+def test_one_fen_sold_to_nobody_is_a_persons_matter(wallet, forecourt):
+    sale = forecourt.sale(1)
+    assert wallet.record_sale(sale, forecourt.at(95)).state == "waiting"
+    wallet.sweep(forecourt.at(1_000))
+    assert [(item.kind, item.sale_id, item.amount_fen) for item in wallet.reviews()] == [
+        ("sale_without_visit", sale.sale_id, 1)
+    ]
 
 
 def test_a_sale_above_the_hold_is_paid_from_what_is_available(wallet, forecourt):

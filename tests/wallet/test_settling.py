@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wallet.limit_facts import Limits
+from wallet.money import format_yuan
 
 PLATE = "粤B12345"
 
@@ -75,6 +76,8 @@ def test_an_expired_hold_takes_the_least_of_sale_guarantee_and_wallet(
     account_id = _expired(wallet, forecourt, 100_000, spent_fen, by)
     done = wallet.record_sale(forecourt.sale(sold_fen, ended=99), forecourt.at(502))
     assert (done.captured_fen, [reason.code for reason in done.reasons]) == (taken_fen, codes)
+    if len(codes) > 1 and sold_fen <= 40_000:
+        assert done.reasons[1].text == f"{format_yuan(sold_fen - taken_fen)} yuan is missing."
     assert forecourt.total_fen(account_id) == 100_000 - spent_fen - taken_fen
     assert [item.amount_fen for item in wallet.reviews()] == (
         [sold_fen - taken_fen] if len(codes) > 1 else []
