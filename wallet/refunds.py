@@ -56,9 +56,10 @@ def _find(connection: Connection, visit_id: str | None, charge_id: str | None) -
         if charge is None:
             raise ChargeUnknown(charge_id)
         return charge
-    capture = debits.find_capture(connection, visit_id or "")
-    if capture is None and forecourt.find_visit(connection, visit_id or "") is None:
-        raise VisitUnknown(visit_id or "")
+    named = visit_id or ""
+    capture = debits.find_capture(connection, named)
+    if capture is None and forecourt.find_visit(connection, named) is None:
+        raise VisitUnknown(named)
     return capture
 
 

@@ -79,9 +79,13 @@ def test_words_as_long_as_may_be_are_taken(wallet, forecourt, by, paid):
 def test_a_refund_is_of_a_visit_or_a_charge_and_never_of_both(wallet, forecourt, by, paid):
     account_id, visit_id = paid
     charge_id = wallet.commands.charge(account_id, "demo", 3_000, "wash", **by()).charge_id
-    with pytest.raises(InvalidFact) as caught:
-        wallet.commands.refund(1, "r", visit_id=visit_id, charge_id=charge_id, **by())
-    assert caught.value.what == "visit_id"
+    for given, both in (
+        (repr(visit_id), {"visit_id": visit_id, "charge_id": charge_id}),
+        ("None", {}),
+    ):
+        with pytest.raises(InvalidFact) as caught:
+            wallet.commands.refund(1, "r", **both, **by())
+        assert (caught.value.what, caught.value.given) == ("visit_id", given)
 
 
 @pytest.mark.parametrize(
