@@ -30,7 +30,9 @@ from wallet.errors import (
     TransferUnknown,
     VisitUnknown,
 )
+from wallet.once import AnsweredMeanwhile, write_named
 from wallet.service import open_wallet
+from wallet.store.database import Store
 
 
 class Desk:
@@ -417,3 +419,20 @@ def test_a_rejection_is_stored_and_stays_when_the_money_has_come(wallet, forecou
     forecourt.recharge(account_id, 50_000)
     assert desk.charge(account_id, 5_000, "k") == first
     assert isinstance(desk.charge(account_id, 5_000, "k2"), Charged)
+
+
+def test_a_command_that_was_answered_meanwhile_looks_again_and_not_for_ever(wallet, forecourt):
+    tries = []
+
+    def answered(connection, meanwhile):
+        tries.append(connection)
+        if len(tries) <= meanwhile:
+            raise AnsweredMeanwhile()
+        return len(tries)
+
+    store = Store(wallet.engine)
+    assert write_named(store, lambda connection: answered(connection, 4), forecourt.at(0)) == 5
+    tries.clear()
+    with pytest.raises(RuntimeError, match="answered meanwhile"):
+        write_named(store, lambda connection: answered(connection, 5), forecourt.at(0))
+    assert len(tries) == 5

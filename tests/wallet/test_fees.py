@@ -17,8 +17,9 @@ from wallet import refunds
 from wallet.command_facts import Rejected
 from wallet.errors import AlreadySet, InvalidAmount, InvalidFact, KeyReused
 from wallet.fee_facts import FeesSettled, FeeTerms
-from wallet.fee_settling import Fees
+from wallet.fee_settling import Fees, transfer_of
 from wallet.fees import Move, count, fee_of, in_force
+from wallet.fingerprint import body_hash
 from wallet.once import Command
 from wallet.service import new_uuid7, open_wallet
 
@@ -267,6 +268,7 @@ def test_terms_may_not_begin_before_what_is_settled_or_in_the_past(wallet, books
     refused = books.agree(1, seconds=500)
     assert isinstance(refused, Rejected)
     assert refused.code == "sales_settled"
+    assert f"Sales up to {books.forecourt.at(500).isoformat()} are settled" in refused.text
     assert not isinstance(books.agree(1, seconds=501), Rejected)
     with pytest.raises(AlreadySet):
         books.agree(2, seconds=501)
@@ -356,6 +358,49 @@ def test_the_night_counts_what_was_sealed_by_midnight_utc_and_nothing_after(wall
     assert len(wallet.fees.settlements()) == 1
 
 
+@pytest.mark.parametrize(("blocks", "settled"), [(3, 0), (4, 1)])
+def test_a_station_that_sells_nothing_is_settled_once_it_is_too_many_blocks_behind(
+    wallet, books, blocks, settled
+):
+    wallet.proving.seal(KEY, everything=True)
+    before = wallet.proving.head().number
+    books.agree(100_000, station="idle")
+    wallet.proving.seal(KEY, everything=True)
+    for number in range(before + blocks - wallet.proving.head().number):
+        books.charge(100 + number)
+        wallet.proving.seal(KEY, everything=True)
+    wallet.fees.idle_blocks = before + 3
+    assert wallet.proving.head().number == before + blocks
+    assert books.settle(seal=False).settlements == settled
+    assert books.settle(seal=False).settlements == 0
+
+
+def test_terms_begin_when_they_say_or_now_and_cost_nothing_that_is_not_said(wallet, books):
+    later = books.forecourt.at(900)
+    wallet.fees.set_terms("demo", 0, "free", **books.by(5))
+    wallet.fees.set_terms("demo", 7, "contract", valid_from=later, **books.by(6))
+    assert [(one.rate_ppm, one.fixed_fen, one.valid_from) for one in wallet.fees.terms("demo")] == [
+        (7, 0, later),
+        (0, 0, books.forecourt.at(5)),
+    ]
+
+
+def test_what_is_sealed_by_now_may_be_settled_now(wallet, books):
+    books.agree(100_000)
+    now = books.forecourt.at(100)
+    assert books.settle(through=now, now=now).settlements == 0
+    with pytest.raises(InvalidFact):
+        books.settle(through=now + timedelta(microseconds=1), now=now)
+
+
+@pytest.mark.parametrize(
+    ("fee_fen", "source", "sink"), [(1, "revenue:demo", "fee:demo"), (-1, "fee:demo", "revenue:demo")]
+)
+def test_a_fee_of_one_fen_goes_from_the_revenue_and_comes_back_to_it(fee_fen, source, sink):
+    moved = transfer_of("demo", 1, fee_fen)
+    assert (moved.from_account, moved.to_account, moved.amount_fen) == (source, sink, 1)
+
+
 def test_a_station_that_sells_nothing_is_not_counted_from_the_beginning_each_night(wallet, books):
     wallet.fees.idle_blocks = 3
     books.agree(100_000, station="idle")
@@ -404,6 +449,19 @@ def test_the_same_settlement_again_gets_the_first_answer(wallet, books):
     assert books.settle(key="night", actor="li") == first
     assert books.kept_fen() == 100
     assert books.settle().fee_fen == 500
+
+
+def test_terms_and_settlements_keep_their_names_and_the_hashes_of_their_bodies_for_ever(wallet, books):
+    """Whoever repeats a command after an upgrade must find its answer."""
+    wallet.fees.set_terms("demo", 6_000, "contract", fixed_fen=30, valid_from=LATER, **books.by(key="t"))
+    books.settle(key="s", station="demo", through=books.forecourt.at(9))
+    with wallet.engine.connect() as connection:
+        kept = connection.execute(text("SELECT scope, idempotency_key, body_hash FROM commands")).all()
+    said = {"rate_ppm": 6_000, "fixed_fen": 30, "valid_from": LATER, "reason": "contract"}
+    assert {tuple(row) for row in kept} == {
+        ("fee-terms", "t", body_hash({"station": "demo", **said})),
+        ("fee-settlement", "s", body_hash({"station": "demo", "through": books.forecourt.at(9)})),
+    }
 
 
 def test_a_name_with_another_body_is_refused_and_written_down(wallet, books):

@@ -55,10 +55,17 @@ def test_words_that_make_no_sense_are_refused_by_name(wallet, forecourt, by, pai
         assert caught.value.what == what
 
 
-def test_a_name_of_a_command_has_at_most_255_characters(wallet, forecourt, by, paid):
-    with pytest.raises(InvalidFact) as caught:
-        wallet.commands.void(paid[1], "r", **{**by(), "key": "k" * 256})
-    assert caught.value.what == "key"
+def test_names_and_words_one_character_too_long_are_refused(wallet, by, paid):
+    _, visit_id = paid
+    for what, ask in (
+        ("key", lambda: wallet.commands.void(visit_id, "r", **{**by(), "key": "k" * 256})),
+        ("actor", lambda: wallet.fees.set_terms("demo", 1, "r", **by(actor="x" * 101))),
+        ("actor", lambda: wallet.fees.settle(**by(actor="x" * 101))),
+        ("station", lambda: wallet.fees.funds("x" * 65)),
+    ):
+        with pytest.raises(InvalidFact) as caught:
+            ask()
+        assert caught.value.what == what
 
 
 def test_words_as_long_as_may_be_are_taken(wallet, forecourt, by, paid):
