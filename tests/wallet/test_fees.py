@@ -325,6 +325,10 @@ def test_stations_are_settled_together_or_one_alone(wallet, books):
     rest = wallet.fees.settlements(before=(shown[-1].station, shown[-1].number))
     pages = [(one.station, one.number) for one in (*shown, *rest)]
     assert pages == [("south", 1), ("north", 2), ("north", 1), ("demo", 1)]
+    assert [(one.station, one.number) for one in wallet.fees.settlements("north")] == [
+        ("north", 2),
+        ("north", 1),
+    ]
 
 
 def test_the_night_settles_once_up_to_midnight(wallet, books):
