@@ -379,6 +379,18 @@ def test_a_station_that_sells_nothing_is_settled_once_it_is_too_many_blocks_behi
     assert books.settle(seal=False).settlements == 0
 
 
+def test_settling_one_station_leaves_the_idle_ones_alone(wallet, books):
+    wallet.fees.idle_blocks = 0
+    for station in ("demo", "north"):
+        books.agree(100_000, station=station)
+    books.charge(1_000, station="north")
+    assert books.settle(station="north").settlements == 1
+    assert [one.station for one in wallet.fees.settlements()] == ["north"]
+    with wallet.engine.connect() as connection:
+        query = text("SELECT station FROM transfers WHERE kind = 'fee'")
+        assert connection.execute(query).scalars().all() == ["north"]
+
+
 def test_terms_begin_when_they_say_or_now_and_cost_nothing_that_is_not_said(wallet, books):
     later = books.forecourt.at(900)
     wallet.fees.set_terms("demo", 0, "free", **books.by(5))
