@@ -37,9 +37,9 @@ _COS_PPM = (
 def objections(case: Case) -> Sequence[Reason]:
     """Why a car surely read here cannot be the one surely read elsewhere."""
     sighting, rules = case.sighting, case.rules
-    if not reads_surely(case):
+    if not case.on_record.looks or not reads_surely(case):
         return ()
-    since = case.now - timedelta(seconds=rules.travel_window_s)
+    since = seen_since(case.now, rules)
     plate = case.likely.vehicle.plate
     elsewhere = rows.seen_elsewhere(case.connection, plate, sighting.station, since, rules.auto_ceiling_ppm)
     if not elsewhere:
@@ -59,6 +59,11 @@ def objections(case: Case) -> Sequence[Reason]:
                 ),
             )
     return ()
+
+
+def seen_since(now: datetime, rules: Rules) -> datetime:
+    """From when on other stations are looked at."""
+    return now - timedelta(seconds=rules.travel_window_s)
 
 
 def reads_surely(case: Case) -> bool:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 def objections(case: Case) -> Sequence[Reason]:
     """Why this reading may not debit this plate by itself: a person has said before that it is another."""
+    if not case.on_record.corrections:
+        return ()
     plate = case.likely.vehicle.plate
     wrong = rows.newest_wrong(case.connection, case.sighting, plate)
     if wrong is None:

@@ -15,11 +15,15 @@ from wallet import clones, corrections, second_looks, stops, terms, twins
 from wallet.decide import Likely
 from wallet.facts import Reason, SightingFact, Visit
 from wallet.rules import Rules
+from wallet.store.on_record import NOBODY_LOOKED, OnRecord, on_record
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A sighting of a likely vehicle whose wallet is locked, and the stay it continues, if any."""
+    """A sighting of a likely vehicle whose wallet is locked, and the stay it continues, if any.
+
+    on_record: what there is to look at; everything, where nobody has asked.
+    """
 
     connection: Connection
     sighting: SightingFact
@@ -27,6 +31,22 @@ class Case:
     stay: Visit | None
     rules: Rules
     now: datetime
+    on_record: OnRecord = NOBODY_LOOKED
+
+
+def looked_up(
+    connection: Connection,
+    sighting: SightingFact,
+    likely: Likely,
+    stay: Visit | None,
+    rules: Rules,
+    now: datetime,
+) -> Case:
+    """The case of an arrival: of most vehicles there is little on record, and nobody looks for the rest."""
+    vehicle = likely.vehicle
+    since = min(clones.seen_since(now, rules), second_looks.looked_since(sighting, rules))
+    found = on_record(connection, vehicle.plate, vehicle.id, vehicle.account_id, sighting.station, since)
+    return Case(connection, sighting, likely, stay, rules, now, found)
 
 
 Objection = Callable[[Case], Sequence[Reason]]

@@ -6,7 +6,6 @@ gone is the plate, the characters, the pictures, the name and the phone; `erasur
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from datetime import datetime
@@ -44,7 +43,7 @@ class Privacy:
         """The keyed hash a plate is found under; None without a key."""
         if self.plate_key is None:
             return None
-        return hmac.new(self.plate_key, plate.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.plate_key, plate.encode(), "sha256").hex()
 
     def index(self, connection: Connection, sighting: SightingFact) -> None:
         """Puts a new sighting into the index, in the transaction that writes it."""

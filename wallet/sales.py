@@ -11,6 +11,7 @@ from wallet import stops, terms
 from wallet.errors import InvalidFact, KeyReused, SaleAmountMismatch
 from wallet.facts import Authorisation, Reason, Sale, SaleResult, Visit
 from wallet.fingerprint import body_hash
+from wallet.ledger import Wallet
 from wallet.limit_facts import Stop
 from wallet.limits import Impossible, NotAllowed, Within, grades_of, litres_of
 from wallet.money import LARGEST_MILLILITRES, fen, price_of
@@ -97,7 +98,7 @@ def settle_found(
 
     None where that has ended or moved since we looked.
     """
-    balances.lock_wallet(connection, visit.account_id)
+    wallet = balances.lock_wallet(connection, visit.account_id)
     current = forecourt.seen_again(connection, visit)
     if current is None or not is_payable(current) or current.pump != sale.pump:
         return None
@@ -110,18 +111,24 @@ def settle_found(
             f"{other.text} came to pump {sale.pump} after {current.plate} was last seen there.",
         )
         return to_review(connection, sale, "another_car_at_pump", why, current, new_id, now)
-    return _settle_within(connection, sale, current, rules, new_id, now)
+    return _settle_within(connection, sale, current, wallet, rules, new_id, now)
 
 
 def _settle_within(
-    connection: Connection, sale: Sale, visit: Visit, rules: Rules, new_id: NewId, now: datetime
+    connection: Connection,
+    sale: Sale,
+    visit: Visit,
+    wallet: Wallet,
+    rules: Rules,
+    new_id: NewId,
+    now: datetime,
 ) -> SaleResult:
     """Settles a sale as far as the limits of its visit and the vehicle itself allow."""
     if sale.amount_fen == 0:
         return settle(connection, sale, visit, new_id, now)
     match terms.judged(connection, sale, visit, rules):
         case Within() as within:
-            return settle(connection, sale, visit, new_id, now, within)
+            return settle(connection, sale, visit, new_id, now, within, wallet)
         case NotAllowed(why):
             return to_review(connection, sale, "outside_limits", why, visit, new_id, now)
         case Impossible(why):

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import ne
 from typing import TYPE_CHECKING, Final
 
 from wallet.decide import Proof
-from wallet.facts import Reason
+from wallet.facts import Reason, SightingFact
 from wallet.rules import Rules
 from wallet.store import second_looks as rows
 from wallet.store import twins as twin_rows
@@ -58,7 +58,7 @@ def objections(case: Case) -> Sequence[Reason]:
     vehicle = case.likely.vehicle
     if sighting.pump is None or sighting.text is None:
         return ()
-    since = sighting.first_seen_at - timedelta(seconds=rules.twin_proof_s)
+    since = looked_since(sighting, rules)
     found = rows.on_the_way(connection, sighting.station, sighting.camera, since, sighting.last_seen_at)
 
     def stands_elsewhere(text: str) -> bool:
@@ -139,12 +139,19 @@ def _of_its_way(case: Case) -> Proof | None:
     sighting, vehicle, rules = case.sighting, case.likely.vehicle, case.rules
     if sighting.pump is None or sighting.text != vehicle.plate or sighting.wrong_ppm > rules.auto_ceiling_ppm:
         return None
-    since = sighting.first_seen_at - timedelta(seconds=rules.twin_proof_s)
+    if not case.on_record.looks:
+        return None
+    since = looked_since(sighting, rules)
     looks = twin_rows.looks_before(case.connection, vehicle.plate, since, MOST_LOOKS)
     found = [
         look.wrong_ppm for look in looks if look.pump is None and is_sure_of(vehicle, sighting, look, rules)
     ]
     return Proof(min(found)) if found else None
+
+
+def looked_since(sighting: SightingFact, rules: Rules) -> datetime:
+    """From when on looks of other cameras of the station count beside this one."""
+    return sighting.first_seen_at - timedelta(seconds=rules.twin_proof_s)
 
 
 def is_one_off(one: str, other: str) -> bool:

@@ -25,11 +25,13 @@ def settle(
     new_id: NewId,
     now: datetime,
     within: Within = Within(None),  # noqa: B008  frozen
+    wallet: Wallet | None = None,
 ) -> SaleResult:
     """Takes the amount of a sale from the hold of a visit whose wallet is locked; frees the rest.
 
     A hold that is live is raised where the wallet has more. One that has expired is not: what it guaranteed
-    is taken of what is available now. within: what the owner's limits leave of the sale.
+    is taken of what is available now. within: what the owner's limits leave of the sale. wallet: as it stands
+    since it was locked, where the caller has it.
     """
     if sale.amount_fen == 0:
         why = Reason("zero_sale", "Nothing was sold; the hold is released.")
@@ -37,7 +39,7 @@ def settle(
             void(connection, visit, "zero_sale", sale.ended_at, now)
             return selling.settle_sale(connection, sale, "void", visit.id, 0, (why,), now)
         return selling.settle_sale(connection, sale, "void", None, 0, (why,), now)
-    wallet = balances.lock_wallet(connection, visit.account_id)
+    wallet = wallet or balances.lock_wallet(connection, visit.account_id)
     hold = balances.hold_of(connection, visit.id)
     most_fen = sale.amount_fen if within.most_fen is None else min(sale.amount_fen, within.most_fen)
     name = f"capture:{sale.station}/{sale.sale_id}"

@@ -29,6 +29,8 @@ _CODES = {"frozen": "frozen", "clone": "clone_marked"}
 
 def objections(case: Case) -> Sequence[Reason]:
     """Why a plate that is stopped pays nothing by itself."""
+    if not case.on_record.stops:
+        return ()
     found = rows.stops_of(case.connection, case.likely.vehicle.plate, only_open=True)
     return [Reason(_CODES[stop.kind], f"{stop.plate} is stopped: {stop.reason}") for stop in found]
 

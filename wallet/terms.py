@@ -44,7 +44,7 @@ def on_arrival(case: Case, overstayed: Sequence[Visit]) -> Terms:
     overstayed: visits whose holds are about to be released; they do not count.
     """
     connection, sighting, vehicle = case.connection, case.sighting, case.likely.vehicle
-    found = rows.newest(connection, vehicle.id, vehicle.account_id)
+    found = rows.newest(connection, vehicle.id, vehicle.account_id) if case.on_record.limits else []
     at = sighting.first_seen_at
     used = _used(connection, found, at, [visit.id for visit in overstayed])
     needs_prices = any(row.limits.tank_ml is not None for row in found)
@@ -66,7 +66,7 @@ def _with_fee(terms: Terms, tariff: StationTariff) -> tuple[Reason, ...]:
 
 def _tariff(case: Case, at: datetime) -> StationTariff | None:
     """The fixed price of this station: its own, or that of the rules."""
-    found = rows.tariff_at(case.connection, case.sighting.station, at)
+    found = rows.tariff_at(case.connection, case.sighting.station, at) if case.on_record.tariffs else None
     if found is None and case.rules.entry_fee_fen:
         found = StationTariff(
             "rules", case.sighting.station, _ARRIVAL, case.rules.entry_fee_fen, at, "rules", at

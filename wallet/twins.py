@@ -107,6 +107,8 @@ def is_sure_of(vehicle: Vehicle, sighting: SightingFact, look: SightingFact, rul
 
 def objections(case: Case) -> Sequence[Reason]:
     """Why a sighting of a plate with a twin needs a person; nothing where none is left in doubt."""
+    if not case.on_record.twins:
+        return ()
     vehicle, sighting, rules = case.likely.vehicle, case.sighting, case.rules
     twins = [Twin(*pair) for pair in rows.twins_of(case.connection, vehicle.id, rules.twin_floor_ppm)]
     if not twins:

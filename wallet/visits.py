@@ -18,7 +18,7 @@ from wallet.fingerprint import body_hash
 from wallet.ledger import Wallet, reserve
 from wallet.limit_facts import StationTariff
 from wallet.money import MILLION
-from wallet.objections import Case, objections_to
+from wallet.objections import Case, looked_up, objections_to
 from wallet.replaying import shadow_of
 from wallet.rules import Rules
 from wallet.sales import NewId, settle, settle_found, void
@@ -95,7 +95,7 @@ def _known_car(setting: _Setting, likely: decide.Likely, wallet: Wallet) -> Arri
     connection, sighting, rules = setting.connection, setting.sighting, setting.rules
     known = forecourt.recent_visits(connection, likely.vehicle.id, sighting.station)
     stay = stay_of(sighting, known, rules)
-    case = Case(connection, sighting, likely, stay, rules, setting.now)
+    case = looked_up(connection, sighting, likely, stay, rules, setting.now)
     if stay is None:
         return _new_stay(setting, case, known, wallet)
     decision = _decided(setting, case, wallet.available_fen, decide.Wanted())

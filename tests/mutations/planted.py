@@ -361,6 +361,27 @@ PLANTED = (
         _wallet("statements"),
     ),
     Planted(
+        "a stop that is on record is not looked for",
+        "wallet/store/on_record.py",
+        "stops=bool(found.stops),",
+        "stops=False,",
+        _wallet("on_record"),
+    ),
+    Planted(
+        "of two twins only one is on record",
+        "wallet/store/on_record.py",
+        "twins=bool(found.first_twin or found.second_twin),",
+        "twins=bool(found.first_twin),",
+        _wallet("on_record"),
+    ),
+    Planted(
+        "limits of an account are not on record of its vehicles",
+        "wallet/store/on_record.py",
+        "limits=bool(found.vehicle_limits or found.account_limits),",
+        "limits=bool(found.vehicle_limits),",
+        _wallet("on_record"),
+    ),
+    Planted(
         "a nonce may be used again",
         "wallet/store/doors.py",
         'where=nonces.c.expires_at <= bindparam("now", type_=nonces.c.expires_at.type),',
