@@ -15,6 +15,7 @@ import logging
 import re
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class HotLane:
         self._app = app
         self._services = services
         self._waiting = 0
+        self._arrivals: _Arrivals | None = None
         self._routes = {route.path: route for route in hot_routes(services)}
         metrics = services.metrics
         self._counts = {
@@ -123,7 +125,7 @@ class HotLane:
             return None
         self._waiting += 1
         try:
-            return await _result(
+            return await self._here().answer(
                 self._services.access.submit_admitted(
                     device, nonce, now, now + _KEPT, lambda: route.do(message, device)
                 )
@@ -138,6 +140,13 @@ class HotLane:
             return None
         finally:
             self._waiting -= 1
+
+    def _here(self) -> _Arrivals:
+        """The way of answers to the loop that runs."""
+        loop = asyncio.get_running_loop()
+        if self._arrivals is None or self._arrivals.loop is not loop:
+            self._arrivals = _Arrivals(loop)
+        return self._arrivals
 
     def _signed(
         self, route: HotRoute, headers: dict[bytes, bytes], scope: Scope, body: bytes
@@ -232,22 +241,38 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-def _result(work: Future[Any]) -> asyncio.Future[Any]:
-    """The answer of a lane, for the loop that waits."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Any] = loop.create_future()
+class _Arrivals:
+    """Answers of a lane on their way to the loop that waits: it is woken once for all of a batch."""
 
-    def arrived() -> None:
-        if answer.cancelled():
-            return
-        error = work.exception()
-        if error is None:
-            answer.set_result(work.result())
-        else:
-            answer.set_exception(error)
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._come: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        self._is_called = False
 
-    work.add_done_callback(lambda _: loop.call_soon_threadsafe(arrived))
-    return answer
+    def answer(self, work: Future[Any]) -> asyncio.Future[Any]:
+        """What this work comes to."""
+        answer: asyncio.Future[Any] = self.loop.create_future()
+        work.add_done_callback(lambda done: self._arrived(answer, done))
+        return answer
+
+    def _arrived(self, answer: asyncio.Future[Any], work: Future[Any]) -> None:
+        """On the lane's thread. What is put in before the loop has begun to hand out goes with the rest."""
+        self._come.append((answer, work))
+        if not self._is_called:
+            self._is_called = True
+            self.loop.call_soon_threadsafe(self._hand_out)
+
+    def _hand_out(self) -> None:
+        self._is_called = False
+        while self._come:
+            answer, work = self._come.popleft()
+            if answer.cancelled():
+                continue
+            error = work.exception()
+            if error is None:
+                answer.set_result(work.result())
+            else:
+                answer.set_exception(error)
 
 
 async def _send(send: Send, status: int, body: bytes) -> None:

@@ -7,8 +7,9 @@ beside it on the same notes and moves nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from wallet.decide import Proof, Wanted
 from wallet.facts import Reason, Vehicle, Visit
@@ -60,11 +61,16 @@ class Notes:
     """Inputs while they are being noted; belongs to one decision."""
 
     def __init__(self) -> None:
-        self.inputs = Inputs()
+        self._seen: dict[str, Any] = {}
+
+    @property
+    def inputs(self) -> Inputs:
+        """What was noted so far."""
+        return Inputs(**self._seen)
 
     def see_bound(self, bound: Mapping[str, Vehicle]) -> None:
         """The candidates that are bound now."""
-        self.inputs = replace(self.inputs, bound=tuple(bound[plate] for plate in sorted(bound)))
+        self._seen["bound"] = tuple(bound[plate] for plate in sorted(bound))
 
     def see_case(
         self,
@@ -75,8 +81,7 @@ class Notes:
         proof: Proof | None = None,
     ) -> None:
         """What was weighed."""
-        self.inputs = replace(
-            self.inputs,
+        self._seen.update(
             available_fen=available_fen,
             for_hold_fen=available_fen,
             stay=None if stay is None else StayNote(stay.id, stay.state, stay.hold_fen),
@@ -87,7 +92,7 @@ class Notes:
 
     def see_hold(self, available_fen: int) -> None:
         """What was available when the hold was placed."""
-        self.inputs = replace(self.inputs, for_hold_fen=available_fen)
+        self._seen["for_hold_fen"] = available_fen
 
 
 @dataclass(frozen=True, slots=True)

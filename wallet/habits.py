@@ -6,7 +6,7 @@ All in whole numbers; what they make likely is decided elsewhere (`docs/decision
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -64,7 +64,7 @@ def with_history(one: Candidate, station: str, paid: Mapping[tuple[str, str], in
     """The candidate with its visits. paid: by vehicle and station."""
     here = paid.get((one.vehicle_id, station), 0)
     everywhere = sum(visits for (vehicle_id, _), visits in paid.items() if vehicle_id == one.vehicle_id)
-    return replace(one, visits_here=here, visits_elsewhere=everywhere - here)
+    return Candidate(one.plate, one.colour, one.vehicle_id, one.account_id, here, everywhere - here)
 
 
 class Habits:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -16,6 +18,7 @@ from sqlalchemy import event
 
 from api import hot_lane, hot_messages
 from api.errors import ApiError
+from api.hot_lane import _Arrivals
 from api.schemas.devices import SIGHTING, DepartureMessage, SaleMessage, SightingMessage
 from api.schemas.fields import time_text
 from api.whole_numbers import refuse_floats
@@ -341,3 +344,28 @@ def test_the_traffic_a_decision_rests_on_is_kept_although_its_first_writer_was_r
     assert (broken, lanes) == ([seen["sighting_id"]], ["ordinary"])
     _, inputs = service.parts.wallet.proof.inputs(seen["sighting_id"])
     assert service.parts.wallet.proof.traffic(inputs.weighed.traffic_id) is not None
+
+
+def test_every_answer_of_a_lane_reaches_the_loop_whenever_it_comes() -> None:
+    """Two thousand answers from another thread, while the loop hands out those before; one nobody waits for."""
+
+    async def wait() -> list[Any]:
+        works: list[Future[Any]] = [Future() for _ in range(2_000)]
+        arrivals = _Arrivals(asyncio.get_running_loop())
+        answers = [arrivals.answer(work) for work in works]
+        answers[7].cancel()
+
+        def come() -> None:
+            for number, work in enumerate(works):
+                if number == 11:
+                    work.set_exception(ZeroDivisionError("eleven"))
+                else:
+                    work.set_result(number)
+
+        threading.Thread(target=come).start()
+        return await asyncio.wait_for(asyncio.gather(*answers, return_exceptions=True), 20)
+
+    found = asyncio.run(wait())
+    assert isinstance(found[7], asyncio.CancelledError)
+    assert isinstance(found[11], ZeroDivisionError)
+    assert [one for one in found if isinstance(one, int)] == [n for n in range(2_000) if n not in (7, 11)]

@@ -56,7 +56,8 @@ class _Compiled:
         else:
             text, self.names = _numbered(self.sql)
             self.numbered = text.encode()
-        self._pick = _picking(self.names)
+        # Of one name this takes the value itself, not a tuple of one.
+        self._pick = itemgetter(*self.names) if len(self.names) > 1 else None
         self._fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         self._converts = [
             (place, convert)
@@ -74,7 +75,10 @@ class _Compiled:
 
     def given(self, values: dict[str, Any]) -> list[Any]:
         """The values as the driver takes them, in their order."""
-        parameters = self._pick({**self._fixed, **values} if self._fixed else values)
+        if self._fixed:
+            values = {**self._fixed, **values}
+        pick = self._pick
+        parameters = [values[name] for name in self.names] if pick is None else list(pick(values))
         for place, convert in self._converts:
             parameters[place] = convert(parameters[place])
         return parameters
@@ -88,14 +92,6 @@ class _Compiled:
             if values[place] is not None:
                 values[place] = convert(values[place])
         return self._make(values)
-
-
-def _picking(names: Sequence[str]) -> Callable[[dict[str, Any]], list[Any]]:
-    """Takes the values of these names out of a dict, in this order."""
-    if len(names) < 2:
-        return lambda values: [values[name] for name in names]
-    pick = itemgetter(*names)
-    return lambda values: list(pick(values))
 
 
 class Statement:
