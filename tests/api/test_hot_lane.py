@@ -347,7 +347,7 @@ def test_the_traffic_a_decision_rests_on_is_kept_although_its_first_writer_was_r
 
 
 def test_every_answer_of_a_lane_reaches_the_loop_whenever_it_comes() -> None:
-    """Two thousand answers from another thread, while the loop hands out those before; one nobody waits for."""
+    """Two thousand from another thread, while the loop hands out those before; for one nobody waits."""
 
     async def wait() -> list[Any]:
         works: list[Future[Any]] = [Future() for _ in range(2_000)]

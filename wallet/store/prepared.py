@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 # Imported where PostgreSQL is used: SQLite must do without the driver, which comes with the extra `postgres`.
@@ -95,12 +96,18 @@ def _text(value: str) -> bytes:
     return value.encode()
 
 
+# One moment stands in several rows of a use case. Times that are equal are one moment, whatever their zones.
+@lru_cache(maxsize=2_048)
+def _time(value: datetime) -> bytes:
+    return str(value).encode()
+
+
 # A value of exactly this type, as psycopg writes it.
 _WRITTEN: dict[type, Callable[[Any], bytes | None]] = {
     str: _text,
     int: lambda value: b"%d" % value,
     bool: lambda value: b"t" if value else b"f",
-    datetime: lambda value: str(value).encode(),
+    datetime: _time,
     type(None): lambda _: None,
 }
 
