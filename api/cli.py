@@ -155,12 +155,22 @@ def measure_misreads(
     ] = False,
     engine: EngineOption = "auto",
     workers: Annotated[int, typer.Option(min=1, help="So many processes; the file is the same.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of how the same stills pass by.")] = 11,
 ) -> None:
     """Measure how both readers err over simulated passes of labelled stills; keeps no plate."""
     from api.commands.measure_misreads import measure_misreads as run
 
     raise typer.Exit(
-        run(data=data, out=out, as_json=json, quick=quick, engine=engine, stills=stills, workers=workers)
+        run(
+            data=data,
+            out=out,
+            as_json=json,
+            quick=quick,
+            engine=engine,
+            stills=stills,
+            workers=workers,
+            seed=seed,
+        )
     )
 
 

@@ -75,9 +75,13 @@ Shown = tuple[int, LabelledPicture, Still]
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """Shows stills to the pipeline. engine: of the detector and both readers, loaded once a process."""
+    """Shows stills to the pipeline.
+
+    engine: of the detector and both readers, loaded once a process. seed: of all passes.
+    """
 
     engine: str
+    seed: int
 
     def __call__(self, shown: Shown) -> tuple[PlatePass, PlatePass | None]:
         """The still drives by, and comes to a pump where its plate is large enough for that."""
@@ -85,7 +89,7 @@ class Watching:
         detector, first, second = loaded(self.engine)
         kind = picture.plates[0].kind
         colour = kind if kind in COLOURS else ""
-        seed = SEED * 100_003 + number
+        seed = self.seed * 100_003 + number
         on_its_way = pass_of(still, colour, seed, detector, first, second)
         if not is_large_enough(still):
             return on_its_way, None
@@ -99,10 +103,9 @@ def loaded(engine: str) -> tuple[PlateDetector, Reader, Reader]:
 
 
 def watched_all(
-    shown: Iterable[Shown], engine: str, workers: int
+    shown: Iterable[Shown], watching: Watching, workers: int
 ) -> Iterator[tuple[PlatePass, PlatePass | None]]:
     """What is said of each still, in their order, by so many processes."""
-    watching = Watching(engine)
     if workers == 1:
         yield from map(watching, shown)
         return
@@ -128,6 +131,7 @@ def measure_misreads(
     engine: str,
     stills: int | None,
     workers: int = 1,
+    seed: int = SEED,
 ) -> int:
     """Run the passes and write the file; returns 0. Each still drives by, and comes to a pump.
 
@@ -137,13 +141,14 @@ def measure_misreads(
     target = out or (None if quick else MISREADS)
     count = stills or (QUICK_STILLS if quick else STILLS)
     weights = {name: open_weights(file).sha256 for name, file in READERS.items()}
-    made_with = f"platepay measure-misreads --stills {count}"
+    made_with = f"platepay measure-misreads --stills {count}" + (f" --seed {seed}" if seed != SEED else "")
     misreads = Misreads()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("stills", total=count)
         shown = ((number, *each) for number, each in enumerate(shown_stills(folder, count)))
-        for number, (on_its_way, at_pump) in enumerate(watched_all(shown, engine, workers)):
+        watching = Watching(engine, seed)
+        for number, (on_its_way, at_pump) in enumerate(watched_all(shown, watching, workers)):
             misreads.add(on_its_way)
             if at_pump is not None:
                 misreads.add(at_pump)
