@@ -19,6 +19,8 @@ from wallet.store.database import Store, create_schema, make_engine
 IN_FLIGHT = 64
 ANSWERED = 400
 ROUNDS = 2
+# What was not waited for may be on the disk all the same, now and then.
+CONTROL_ROUNDS = 8
 PATIENCE_S = 60
 
 
@@ -88,4 +90,4 @@ def test_without_the_wait_for_the_disk_the_same_kill_loses_some(
 ) -> None:
     """The control: the test above sees a loss where there is one."""
     monkeypatch.setattr("wallet.store.singles.flush_query", lambda _: b"SELECT 'not waited'")
-    assert sum(_lost(server, f"round-{number}") for number in range(ROUNDS)) > 0
+    assert any(_lost(server, f"round-{number}") > 0 for number in range(CONTROL_ROUNDS))

@@ -105,7 +105,7 @@ def _time(value: datetime) -> bytes:
 # A value of exactly this type, as psycopg writes it.
 _WRITTEN: dict[type, Callable[[Any], bytes | None]] = {
     str: _text,
-    int: lambda value: b"%d" % value,
+    int: lambda value: str(value).encode(),
     bool: lambda value: b"t" if value else b"f",
     datetime: _time,
     type(None): lambda _: None,
