@@ -25,6 +25,7 @@ LAZY = {"wal_writer_delay": "10s", "wal_writer_flush_after": "1GB", "checkpoint_
 NOT_WAITING = "&options=-c%20synchronous_commit%3Doff"
 STANDBY = "standby"
 IN_STEP_WITHIN_S = 30.0
+FEW_IN_FLIGHT = 24
 
 
 def reply_lost(ring: Ring, finding: Finding) -> None:
@@ -163,7 +164,8 @@ def _lose_primary(
                 senders = primary.children("walsender")
                 for pid in senders:
                     os.kill(pid, signal.SIGSTOP)
-            if orders := load.next_orders(IN_FLIGHT):
+            # So few at a time that many are answered after the standby was cut off.
+            if orders := load.next_orders(FEW_IN_FLIGHT):
                 worker.send(orders)
             answers = worker.answers(1.0 if senders else 30.0)
             before = load.tally.answered
