@@ -265,18 +265,20 @@ def ranked(column: dict[str, float]) -> Position:
 def vote_colour(looks: Sequence[Look], text: str | None) -> Colour:
     """The likeliest colour of all looks together, among those that a plate of this text may have.
 
-    Log-likelihoods weighed by what each look is worth: many that hardly tell do not outvote few that do. How
-    often a colour is met counts once, not with every look; and as for characters, looks share their errors.
+    Log-likelihoods weighed as the characters are (`shares_of`): many that hardly tell do not outvote few that
+    do. How often a colour is met counts once, not with every look; looks share their errors, and a mean of
+    many frames is no further look.
     """
     kind = kind_of(text) if text is not None else None
     candidates = COLOURS if kind is None else kind.colours
-    total = math.fsum(look.worth for look in looks)
-    power = effective_looks(math.fsum(look.novelty for look in looks)) / total if total else 0.0
-
-    told = [(look.worth, look.plate.colour, *_likelihoods(look.plate)) for look in looks]
+    power = effective_looks(novel_looks(looks))
+    told = [
+        (share, look.plate.colour, *_likelihoods(look.plate))
+        for share, look in zip(shares_of(looks), looks, strict=True)
+    ]
 
     def score(colour: Colour) -> float:
-        logs = (worth * math.log(fits if seen == colour else other) for worth, seen, fits, other in told)
+        logs = (share * math.log(fits if seen == colour else other) for share, seen, fits, other in told)
         return math.log(PRIOR[colour]) + power * math.fsum(logs)
 
     return max(candidates, key=score)

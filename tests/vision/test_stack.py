@@ -176,6 +176,26 @@ def test_a_mean_outvotes_early_looks_but_is_no_further_look(say) -> None:
     assert agree([*denied, replace(mean, weight=0.2)]).text == "粤B12845"
 
 
+def test_a_mean_has_half_the_say_of_the_colour_but_makes_it_no_surer(say) -> None:
+    thumb = np.zeros(4, np.float32)
+
+    def looks(count: int, colour: str, right: float) -> list[Look]:
+        return [Look(replace(say(TEXT), colour=colour, colour_probability=right), 1.0, 1.0, thumb)] * count
+
+    def mean(colour: str, right: float, weight: float = 1.0) -> Look:
+        return replace(looks(1, colour, right)[0], weight=weight, frames=30)
+
+    # Each look alone says blue, only because blue is met oftener than yellow: it takes several to say yellow.
+    few = next(n for n in range(1, 12) if agree(looks(n + 1, "blue", 0.52)).colour == "yellow")
+    assert agree(looks(few, "blue", 0.52)).colour == "blue"
+    assert agree([*looks(few, "blue", 0.52), mean("blue", 0.52)]).colour == "blue"
+    # It outvotes many looks that hardly tell, if it is as good as they are.
+    dim = looks(12, "yellow", 0.6)
+    assert agree(dim).colour == "yellow"
+    assert agree([*dim, mean("blue", 0.996)]).colour == "blue"
+    assert agree([*dim, mean("blue", 0.996, weight=0.05)]).colour == "yellow"
+
+
 def test_a_plate_that_no_single_frame_shows_for_the_noise_is_read_while_it_stands() -> None:
     reader = load_reader("auto", precision="f32")
     places = [corners_at(30 + 5 * min(n, 20), width=60.0) for n in range(90)]
