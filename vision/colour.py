@@ -8,7 +8,7 @@ in colour, since blue and black plates carry white characters: a reference of wh
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -121,6 +121,15 @@ def most_likely(probabilities: Mapping[Colour, float]) -> tuple[Colour, float]:
     """The likeliest colour and its probability."""
     colour = max(probabilities, key=lambda c: probabilities[c])
     return colour, probabilities[colour]
+
+
+def most_likely_of(
+    allowed: Collection[Colour], probabilities: Mapping[Colour, float]
+) -> tuple[Colour, float]:
+    """The likeliest of the allowed colours, and its probability where it is one of them."""
+    shares = {colour: probabilities[colour] for colour in COLOURS if colour in allowed}
+    colour, share = most_likely(shares)
+    return colour, share / sum(shares.values())
 
 
 # Where on a crop the two red letters of a military plate stand, and what follows them.

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vision.colour import COLOURS, PRIOR, colour_probabilities, most_likely, starts_red
+from vision.colour import COLOURS, PRIOR, colour_probabilities, most_likely, most_likely_of, starts_red
 from vision.ctc import Decoded, PlateDecoder
 from vision.detector import Network
 from vision.paint import paint_probabilities
@@ -152,10 +152,7 @@ def plate_text(decoded: Decoded, colours: Colours, limits: Limits, paint: Colour
     confidence = of_kind * given_kind * is_ours(decoded.mass, kind, colours)
     if confidence < limits.least_confidence:
         return PlateText(None, *most_likely(paint), (), 0.0)
-    allowed = {colour: paint[colour] if colour in kind.colours else 0.0 for colour in COLOURS}
-    total = sum(allowed.values())
-    colour, share = most_likely({c: p / total for c, p in allowed.items()})
-    return PlateText(decoded.text, colour, share, tempered, confidence)
+    return PlateText(decoded.text, *most_likely_of(kind.colours, paint), tempered, confidence)
 
 
 def is_ours(mass: float, kind: Kind, colours: Colours) -> float:

@@ -81,18 +81,18 @@ class City:
         """What each city came to, in their order. progress: is told how many stays are done."""
         numbers = range(len(self.homes))
         if workers > 1:
-            built = partial(City, self.customers, self.misreads, self.seed, self.rules, _silent, self.homes)
+            built = partial(City, self.customers, self.misreads, self.seed, self.rules, homes=self.homes)
             with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
                 for number, played in enumerate(pool.map(partial(_played_by, built, visits), numbers), 1):
-                    progress(number * sum(tally.drawn for tally in played[0].values()))
+                    progress(number * _drawn(played[0]))
                     yield played
             return
         done = 0
         for number in numbers:
             city = self if number == self.number else replace(self, number=number)
             for played in city.play(visits):
-                progress(done + sum(tally.drawn for tally in played[0].values()))
-            done += sum(tally.drawn for tally in played[0].values())
+                progress(done + _drawn(played[0]))
+            done += _drawn(played[0])
             yield played
 
     def play(self, visits: int) -> Iterator[Played]:
@@ -194,7 +194,7 @@ class City:
             "cities": list(self.homes),
             "customers": len(self.traffic.register),
             "stations": self.traffic.stations,
-            "drawn": sum(tally.drawn for tally in tallies.values()),
+            "drawn": _drawn(tallies),
             "customers_share": round(customers, 4),
             "hard_share": HARD_SHARE,
             "field_mix": dict(FIELD_MIX),
@@ -210,14 +210,15 @@ class City:
         }
 
 
-def _silent(_: str) -> None:
-    """Nothing is told from another process."""
-
-
-def _played_by(built: Callable[[int], City], visits: int, number: int) -> Played:
-    """In a process of its own: the city of this number."""
-    *_, played = built(number).play(visits)
+def _played_by(built: Callable[..., City], visits: int, number: int) -> Played:
+    """In a process of its own: the city of this number, which tells nothing of its progress."""
+    *_, played = built(number=number).play(visits)
     return played
+
+
+def _drawn(tallies: dict[str, Tally]) -> int:
+    """How many stays are counted in them."""
+    return sum(tally.drawn for tally in tallies.values())
 
 
 def _riskiest(strata: list[Stratum], tallies: dict[str, Tally]) -> float:

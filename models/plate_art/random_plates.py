@@ -1,6 +1,6 @@
 """Random plates for training: a text the grammar allows, drawn, then worn, lit and tinted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -47,9 +47,9 @@ class RandomPlate:
     rows: int
 
 
-def pick(rng: Generator, characters: str) -> str:
-    """One of the characters."""
-    return characters[rng.integers(len(characters))]
+def pick(rng: Generator, choices: Sequence[str]) -> str:
+    """One of the choices, or of the characters of a text."""
+    return choices[rng.integers(len(choices))]
 
 
 def with_runs(rng: Generator, text: str) -> str:

@@ -19,13 +19,12 @@ from numpy.random import Generator
 from rich.progress import track
 
 from models.pictures import Image, data_root
-from models.plate_art.random_plates import random_plate
+from models.plate_art.random_plates import pick
 from models.plate_colour.lights import lit
 from models.plate_crops.bank import CellBank
-from models.plate_crops.crops import RealCrops, jitter
+from models.plate_crops.crops import RealCrops, jitter, levelled_plate
 from models.plate_crops.recombine import recombined_crop
 from models.plate_crops.views import another_view
-from models.plate_detector.compose import paste, random_corners
 from vision.colour import COLOURS
 from vision.paint import measure
 from vision.rectify import READER_HEIGHT, READER_WIDTH, level
@@ -49,20 +48,9 @@ DRAWN = {
 Make = Callable[[str, Generator], Image]
 
 
-def pick(kinds: tuple[str, ...], rng: Generator) -> str:
-    """One of them."""
-    return kinds[rng.integers(len(kinds))]
-
-
 def drawn(colour: str, rng: Generator) -> Image:
-    """A drawn plate on a plain ground, seen askew, then levelled; of two rows too, as it comes."""
-    plate = random_plate(rng, pick(DRAWN[colour], rng))
-    h, w = plate.picture.shape[:2]
-    width = float(np.exp(rng.uniform(np.log(60), np.log(300))))
-    canvas_w, canvas_h = round(width * 1.5), round(width * (0.75 if plate.rows == 1 else 1.1))
-    canvas = np.full((canvas_h, canvas_w, 3), rng.uniform(10, 240, 3), np.uint8)
-    corners = random_corners((canvas_w / 2, canvas_h / 2), width, w / h, rng)
-    return level(paste(canvas, plate.picture, corners, rng.uniform(0.3, 0.8)), jitter(corners, rng))
+    """A drawn plate of this colour, levelled; of two rows too, as it comes."""
+    return levelled_plate(rng, pick(rng, DRAWN[colour]))[0]
 
 
 def makers(root: Path, config: dict[str, Any], *, held_out: bool) -> dict[str, Make]:
@@ -72,7 +60,7 @@ def makers(root: Path, config: dict[str, Any], *, held_out: bool) -> dict[str, M
     real = RealCrops(root, every, held_out)
 
     def recombined(colour: str, rng: Generator) -> Image:
-        return recombined_crop(bank, rng, pick(RECOMBINED[colour], rng), wobble=jitter)[0]
+        return recombined_crop(bank, rng, pick(rng, RECOMBINED[colour]), wobble=jitter)[0]
 
     def cut(_: str, rng: Generator) -> Image:
         found = real.draw(rng, 0.5)

@@ -10,8 +10,8 @@ from numpy.random import Generator
 
 from models.pictures import Image
 from models.plate_crops.degrade import (
-    Effect,
-    choose,
+    Chain,
+    chained,
     dirt,
     few_pixels,
     glare,
@@ -86,7 +86,7 @@ def encoded(picture: Image, rng: Generator) -> Image:
 
 # What may happen to a crop and how often; one of a group, in this order: the plate, the light on it, the
 # lens, the camera, the sensor, the file.
-CHAIN: tuple[tuple[tuple[Effect, float], ...], ...] = (
+CHAIN: Chain = (
     ((dirt, 0.08),),
     ((glare, 0.06), (headlights, 0.06), (shadow, 0.1), (rain, 0.05)),
     ((balance, 0.75), (lamps, 0.15)),
@@ -102,7 +102,7 @@ CHAIN: tuple[tuple[tuple[Effect, float], ...], ...] = (
 
 
 # What even good light and a good camera do.
-PLAIN: tuple[tuple[tuple[Effect, float], ...], ...] = (
+PLAIN: Chain = (
     ((balance, 0.6),),
     ((out_of_focus, 0.2),),
     ((brightness, 0.7),),
@@ -115,8 +115,4 @@ def lit(crop: Image, rng: Generator, is_plain: bool = False) -> Image:
 
     is_plain: in good light.
     """
-    for group in PLAIN if is_plain else CHAIN:
-        effect = choose(group, rng)
-        if effect is not None:
-            crop = effect(crop, rng)
-    return crop
+    return chained(crop, PLAIN if is_plain else CHAIN, rng)

@@ -16,7 +16,7 @@ from rich.progress import track
 
 from models.alphabet import INPUT_HEIGHT, INPUT_WIDTH
 from models.pictures import Corners, Image, LabelledPlate, load_image, read_pictures
-from models.plate_art.random_plates import pick, random_plate
+from models.plate_art.random_plates import RandomPlate, pick, random_plate
 from models.plate_detector.compose import motion_blur, paste, random_corners
 from vision.plate_art import HEAVY_FACES, draw_plate, load_atlas
 from vision.plates import PROVINCES
@@ -98,16 +98,21 @@ def swap_province(crop: RealCrop, rng: Generator) -> RealCrop:
 
 
 def drawn_crop(rng: Generator) -> tuple[Image, str]:
-    """A drawn plate of any kind on a plain ground, seen askew, then levelled."""
-    plate = random_plate(rng)
+    """A drawn plate of any kind as a crop of one row, and its text."""
+    crop, plate = levelled_plate(rng)
+    return (crop if plate.rows == 1 else merge_rows(crop)), plate.text
+
+
+def levelled_plate(rng: Generator, kind: str | None = None) -> tuple[Image, RandomPlate]:
+    """A drawn plate (of this kind) on a plain ground, seen askew, then levelled; two rows stay two."""
+    plate = random_plate(rng, kind)
     h, w = plate.picture.shape[:2]
     width = float(np.exp(rng.uniform(np.log(60), np.log(300))))
     canvas_w, canvas_h = round(width * 1.5), round(width * (0.75 if plate.rows == 1 else 1.1))
     canvas = np.full((canvas_h, canvas_w, 3), rng.uniform(10, 240, 3), np.uint8)
     corners = random_corners((canvas_w / 2, canvas_h / 2), width, w / h, rng)
     picture = paste(canvas, plate.picture, corners, rng.uniform(0.3, 0.8))
-    crop = level(picture, jitter(corners, rng))
-    return (crop if plate.rows == 1 else merge_rows(crop)), plate.text
+    return level(picture, jitter(corners, rng)), plate
 
 
 def degrade(crop: Image, rng: Generator) -> Image:

@@ -19,6 +19,8 @@ from vision.rectify import READER_HEIGHT, READER_WIDTH
 
 Floats = NDArray[np.float32]
 Effect = Callable[[Image, Generator], Image]
+# Effects with how often each happens, in groups of which one happens at most.
+Chain = Sequence[Sequence[tuple[Effect, float]]]
 
 
 def to_picture(values: NDArray[np.floating]) -> Image:
@@ -187,7 +189,7 @@ def jpeg(picture: Image, rng: Generator) -> Image:
 
 # What may happen to a levelled crop and how often; one of a group, in this order: the plate, the light on it,
 # the lens and the shutter, the sensor, the file.
-CHAIN: tuple[tuple[tuple[Effect, float], ...], ...] = (
+CHAIN: Chain = (
     ((dirt, 0.1),),
     ((glare, 0.06), (headlights, 0.05), (shadow, 0.1), (rain, 0.06)),
     ((exposure, 0.8),),
@@ -225,13 +227,18 @@ def choose(group: Sequence[tuple[Effect, float]], rng: Generator) -> Effect | No
     return None
 
 
-def degrade(crop: Image, rng: Generator) -> Image:
-    """The levelled crop as a worse camera, other weather or a dirty car would have given it; 168 x 48."""
-    picture = crop
-    for group in CHAIN:
+def chained(picture: Image, chain: Chain, rng: Generator) -> Image:
+    """The picture after what is chosen of each group, in their order; same size."""
+    for group in chain:
         effect = choose(group, rng)
         if effect is not None:
             picture = effect(picture, rng)
+    return picture
+
+
+def degrade(crop: Image, rng: Generator) -> Image:
+    """The levelled crop as a worse camera, other weather or a dirty car would have given it; 168 x 48."""
+    picture = chained(crop, CHAIN, rng)
     if picture.shape[:2] != (READER_HEIGHT, READER_WIDTH):
         picture = np.asarray(
             cv2.resize(picture, (READER_WIDTH, READER_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8

@@ -4,6 +4,7 @@ Pure functions on BGR uint8 pictures; randomness comes from the generator handed
 top-left, top-right, bottom-right, bottom-left of the plate, in pixels of the picture they belong to.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import cv2
@@ -98,6 +99,19 @@ def visible_share(target: Target, size: tuple[int, int]) -> float:
     x1, y1, x2, y2 = target.box
     inside = max(min(x2, size[0]) - max(x1, 0), 0) * max(min(y2, size[1]) - max(y1, 0), 0)
     return inside / max((x2 - x1) * (y2 - y1), 1e-6)
+
+
+def overlaps(target: Target, others: Iterable[Target], margin: float = 0.05) -> bool:
+    """Whether the target's box meets any other. margin: around it, as a share of its width."""
+    x1, y1, x2, y2 = target.box
+    margin_px = margin * (x2 - x1)
+    return any(
+        x1 - margin_px < o.box[2]
+        and o.box[0] < x2 + margin_px
+        and y1 - margin_px < o.box[3]
+        and o.box[1] < y2 + margin_px
+        for o in others
+    )
 
 
 def paste(image: Image, plate: Image, corners: Corners, softness_px: float = 0.5) -> Image:

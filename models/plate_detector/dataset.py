@@ -29,6 +29,7 @@ from models.plate_detector.compose import (
     damage,
     light_gain,
     lit,
+    overlaps,
     paste,
     random_corners,
     target_of,
@@ -172,19 +173,6 @@ def replace_plate(picture: LabelledPicture, rng: Generator, long_side: int) -> S
     picture_lit = lit(plate.picture, light_gain(scene.image, corners) * rng.uniform(0.85, 1.15))
     image = paste(background, picture_lit, laid, rng.uniform(0.4, 1.2))
     return Sample(damage(weather(image, rng), rng), [target_of(laid)])
-
-
-def overlaps(target: Target, others: list[Target]) -> bool:
-    """Whether the target's box, with a small margin, meets any other."""
-    x1, y1, x2, y2 = target.box
-    margin = 0.05 * (x2 - x1)
-    return any(
-        x1 - margin < o.box[2]
-        and o.box[0] < x2 + margin
-        and y1 - margin < o.box[3]
-        and o.box[1] < y2 + margin
-        for o in others
-    )
 
 
 def compose(background: Sample, rng: Generator) -> Sample:

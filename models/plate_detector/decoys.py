@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 from models.plate_art.random_plates import pick
-from models.plate_detector.compose import Image, Sample, Target, paste, target_of
+from models.plate_detector.compose import Image, Sample, Target, overlaps, paste, target_of
 from vision.plates import DIGITS, LETTERS
 
 # Paints of kerbs, bollards and barriers, BGR: black, white, yellow, red, orange, grey.
@@ -70,14 +70,8 @@ def with_decoys(sample: Sample, rng: Generator) -> Sample:
     image, (height, width) = sample.image, sample.image.shape[:2]
     for _ in range(int(rng.integers(1, 4))):
         corners = kerb_corners((width, height), rng)
-        if not any(meets(target_of(corners), target) for target in sample.targets):
+        if not overlaps(target_of(corners), sample.targets, margin=0.0):
             image = paste(image, striped(rng), corners, float(rng.uniform(0.4, 1.5)))
     if rng.random() < 0.6:
         image = stamped(image, sample.targets, rng)
     return Sample(image, sample.targets)
-
-
-def meets(one: Target, other: Target) -> bool:
-    """Whether the boxes have a point in common."""
-    x1, y1, x2, y2 = one.box
-    return x1 < other.box[2] and other.box[0] < x2 and y1 < other.box[3] and other.box[1] < y2

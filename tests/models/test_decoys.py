@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from models.plate_detector.compose import Sample, target_of
-from models.plate_detector.decoys import meets, striped, with_decoys
+from models.plate_detector.compose import Sample, overlaps, target_of
+from models.plate_detector.decoys import striped, with_decoys
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -34,8 +34,12 @@ def test_stripes_are_two_paints_by_turns() -> None:
     assert strip.reshape(48, -1, 3).std(axis=1).max() > 20
 
 
-def test_boxes_meet_where_they_share_a_point() -> None:
+def test_boxes_overlap_where_they_share_an_area_or_come_closer_than_the_margin() -> None:
     square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float32)
-    one = target_of(square)
-    assert not meets(one, target_of(square + 20))
-    assert meets(one, target_of(square + 5))
+    one, far = target_of(square), target_of(square + 20)
+    assert not overlaps(one, [], margin=0.0)
+    assert not overlaps(one, [far, target_of(square + 10)], margin=0.0)
+    assert overlaps(one, [far, target_of(square + 5)], margin=0.0)
+    beside = target_of(square + np.float32([11, 0]))
+    assert overlaps(one, [beside], margin=0.2)
+    assert not overlaps(one, [beside], margin=0.05)

@@ -113,7 +113,6 @@ def test_a_checkpoint_goes_on_with_its_narrower_layers_and_the_hard_swish(tmp_pa
     config["train"]["hard_swish_scale"] = 1.14
     both = joined(sets, tmp_path / "both")
     path = export(train(config, both, tmp_path / "hard", start=before), "test")
-    assert len(list((tmp_path / "hard" / "weights").glob("*.pt"))) > 0
     graph = onnx.load(str(path)).graph
     assert sum(node.op_type == "HardSwish" for node in graph.node) > 40
     assert any(tuple(each.dims[:2]) == (8, 64) for each in graph.initializer)

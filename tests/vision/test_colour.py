@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vision.backends import load_second_reader
-from vision.colour import colour_probabilities, most_likely, starts_red
+from vision.colour import colour_probabilities, most_likely, most_likely_of, starts_red
 from vision.paint import MEASURES, measure, paint_probabilities
 from vision.plate_art import draw_plate
 
@@ -24,6 +24,12 @@ def crop_of(text: str, colour: str, light: float = 1.0) -> np.ndarray:
 )
 def test_a_drawn_plate_has_its_colour_in_any_light(text: str, colour: str, light: float) -> None:
     assert most_likely(colour_probabilities(crop_of(text, colour, light)))[0] == colour
+
+
+def test_of_the_allowed_colours_the_likeliest_is_as_likely_as_it_is_among_them() -> None:
+    shares = {"blue": 0.5, "green": 0.02, "yellow": 0.3, "white": 0.1, "black": 0.08}
+    assert most_likely_of(("black", "yellow", "white"), shares) == ("yellow", pytest.approx(0.3 / 0.48))
+    assert most_likely_of(("green",), shares) == ("green", 1.0)
 
 
 TEXTS = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vision.cards import Weights
-from vision.colour import COLOURS, colour_probabilities, most_likely
+from vision.colour import colour_probabilities, most_likely, most_likely_of
 from vision.errors import EngineMissingError, WeightsMissingError
 from vision.paint import paint_probabilities
 from vision.plates import KINDS, READ_KINDS, kind_of, normalise
@@ -53,11 +53,8 @@ class PaddleReader:
         kind = kind_of(text)
         if kind is None or score < LEAST_SCORE:
             return PlateText(None, *most_likely(paint), (), 0.0)
-        allowed = {c: paint[c] if c in kind.colours else 0.0 for c in COLOURS}
-        total = sum(allowed.values())
-        colour, share = most_likely({c: p / total for c, p in allowed.items()})
         positions = tuple(((character, score),) for character in text)
-        return PlateText(text, colour, share, positions, score ** len(text))
+        return PlateText(text, *most_likely_of(kind.colours, paint), positions, score ** len(text))
 
 
 def load_paddle_reader(weights: Weights, alphabet: Sequence[str]) -> PaddleReader:
