@@ -545,6 +545,67 @@ def test_sales_go_on_while_fees_are_settled_and_each_is_counted_once(wallet, for
     assert books.kept_fen() == 60 * 70
 
 
+class Between:
+    """Does something once, between two statements of the transaction that counts fees: after its nth."""
+
+    def __init__(self, wallet, number, work):
+        self.wallet, self.number, self.work = wallet, number, work
+        self.seen, self.is_counting, self.is_done = 0, False, False
+        self.hooks = (("after_cursor_execute", self._after), ("commit", self._over))
+
+    def _after(self, _connection, _cursor, statement, *_):
+        self.is_counting = self.is_counting or "FROM fee_terms" in statement
+        if not self.is_counting or self.is_done:
+            return
+        if self.seen == self.number:
+            self.is_done = True
+            self.work()
+        self.seen += 1
+
+    def _over(self, _connection):
+        self.is_done = self.is_done or self.is_counting
+
+    def __enter__(self):
+        for name, hook in self.hooks:
+            event.listen(self.wallet.engine, name, hook)
+        return self
+
+    def __exit__(self, *_):
+        for name, hook in self.hooks:
+            event.remove(self.wallet.engine, name, hook)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_sale_under_new_terms_between_two_reads_of_the_count_costs_what_they_say(wallet, books, number):
+    books.agree(100_000)
+    books.charge(1_000)
+    wallet.proving.seal(KEY, everything=True)
+
+    def sell_at_twice_the_rate():
+        books.agree(200_000, seconds=50)
+        books.charge(1_000, seconds=60)
+        wallet.proving.seal(KEY, everything=True)
+
+    with Between(wallet, number, sell_at_twice_the_rate) as between:
+        assert books.settle(seal=False).fee_fen == 300
+    assert between.seen == number + 1
+    assert [(line.debits, line.fee_fen) for one in wallet.fees.settlements() for line in one.lines] == [
+        (1, 100),
+        (1, 200),
+    ]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_what_another_settles_between_two_reads_of_the_count_is_not_settled_again(wallet, books, number):
+    books.agree(100_000)
+    books.charge(1_000)
+    wallet.proving.seal(KEY, everything=True)
+    with Between(wallet, number, lambda: books.settle(seal=False)) as between:
+        assert books.settle(seal=False).settlements == 0
+    assert between.seen == number + 1
+    assert (len(wallet.fees.settlements()), books.kept_fen()) == (1, 100)
+
+
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 def test_a_refund_that_commits_after_the_settlement_is_in_the_next(wallet, books):
     books.agree(100_000)
