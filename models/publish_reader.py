@@ -4,7 +4,8 @@
         --metrics metrics.json --calibration calibration.json --config models/plate_reader/config-fifth.toml
 
 `--metrics` is what `models.evaluate_reader` wrote, `--calibration` what `models.calibrate` wrote; `--config`
-is that of the last stage: from its mixture follows how much oftener some provinces were shown than others.
+is that of the last stage: from its mixture follows how much oftener some characters were shown than plates
+have them.
 """
 
 import argparse
@@ -20,7 +21,7 @@ import onnx
 from models.cards import publish
 from models.pictures import data_root
 from models.plate_crops.crops import RealCrops
-from models.plate_crops.mixture import provinces_oftener
+from models.plate_crops.mixture import letters_oftener, provinces_oftener
 
 TRAINED_ON = (
     "CCPD plates (MIT) as they are, with another province drawn in, and their characters recombined to "
@@ -57,18 +58,24 @@ def named(weights: Path, name: str, out: Path) -> Path:
 
 
 def card_of(
-    name: str, metrics: dict[str, Any], calibration: dict[str, Any], oftener: dict[str, float]
+    name: str,
+    metrics: dict[str, Any],
+    calibration: dict[str, Any],
+    provinces: dict[str, float],
+    letters: float,
 ) -> dict[str, Any]:
     """The card: what it is, what it measured, how far it is to be believed.
 
-    oftener: how much oftener than the rarest each province was shown in the training.
+    provinces: how much oftener than the rarest each was shown in the training. letters: how much oftener
+    than in life behind the energy letter of a small car.
     """
     which = "first" if name == "plate_reader" else "second"
     found = calibration[which]
     return CARDS[name] | {
         "metrics": metrics,
         "temperature": found["temperature"],
-        "provinces_oftener": oftener,
+        "provinces_oftener": provinces,
+        "letters_oftener": letters,
         "reliability": found["table"],
     }
 
@@ -88,7 +95,9 @@ def main() -> None:
     calibration = json.loads(arguments.calibration.read_text(encoding="utf-8"))
     mixture = tomllib.loads(arguments.config.read_text(encoding="utf-8"))["mixture"]
     real = RealCrops(arguments.data, mixture["held_out_every"], held_out=False)
-    card = card_of(arguments.name, metrics, calibration, provinces_oftener(mixture, real))
+    card = card_of(
+        arguments.name, metrics, calibration, provinces_oftener(mixture, real), letters_oftener(mixture)
+    )
     with tempfile.TemporaryDirectory() as folder:
         ready = named(arguments.weights, arguments.name, Path(folder) / "reader.onnx")
         print(publish(ready, card))

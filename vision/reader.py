@@ -14,7 +14,7 @@ from vision.colour import COLOURS, PRIOR, colour_probabilities, most_likely, mos
 from vision.ctc import Decoded, PlateDecoder
 from vision.detector import Network
 from vision.paint import paint_probabilities
-from vision.plates import KINDS, Kind
+from vision.plates import ENERGY_SMALL, KINDS, LETTERS, Kind
 from vision.rectify import READER_HEIGHT, READER_WIDTH, merge_rows
 from vision.types import Colour, Image, PlateText, Position
 
@@ -30,6 +30,8 @@ READS_WELL = 0.9
 # The grounds of plates that are not ours, in round figures.
 FOREIGN: Mapping[Colour, float] = {"white": 0.55, "yellow": 0.15, "black": 0.1, "blue": 0.1, "green": 0.1}
 LEAST_DOUBT = 1e-6
+# Behind the energy letter of a small car stands a digit, or seldom a letter.
+BEHIND_ENERGY = 3
 # White is rare: where it is as likely as this, it is worth a closer look.
 LEAST_WHITE = 0.1
 
@@ -40,14 +42,16 @@ class Limits:
 
     least_mass: share of all paths that spell some plate. least_confidence: of the most likely text.
     temperature: above 1 where the network is surer than it is right; 1 leaves it as it is.
-    oftener: how many times oftener than the rarest each province was in the training, where it was: a
-    network in doubt says what it saw most, wherever the camera stands.
+    provinces_oftener: how many times oftener than the rarest each province was in the training, where it was:
+    a network in doubt says what it saw most, wherever the camera stands. letters_oftener: the same for
+    letters behind the energy letter of small cars, against how often such plates have one.
     """
 
     least_mass: float = 0.2
     least_confidence: float = 0.02
     temperature: float = TEMPERATURE
-    oftener: Mapping[str, float] = field(default_factory=dict)
+    provinces_oftener: Mapping[str, float] = field(default_factory=dict)
+    letters_oftener: float = 1.0
 
 
 class PlateReader:
@@ -145,7 +149,7 @@ def plate_text(decoded: Decoded, colours: Colours, limits: Limits, paint: Colour
     kind = decoded.kind
     if kind is None or decoded.text is None or decoded.mass < limits.least_mass:
         return PlateText(None, *most_likely(paint), (), 0.0)
-    decoded = evened(decoded, limits.oftener)
+    decoded = evened(decoded, limits)
     tempered = tuple(temper(position, limits.temperature) for position in decoded.positions)
     of_kind = temper_share(decoded.kind_share, limits.temperature)
     given_kind = temper_share(decoded.probability / decoded.kinds[kind.name], limits.temperature)
@@ -171,23 +175,36 @@ def is_ours(mass: float, kind: Kind, colours: Colours) -> float:
     return odds / (1 + odds)
 
 
-def evened(decoded: Decoded, oftener: Mapping[str, float]) -> Decoded:
-    """What the network would say had it been shown all provinces equally often (Bayes' rule).
+def evened(decoded: Decoded, limits: Limits) -> Decoded:
+    """What the network would say had its training shown every character as often as plates have it.
 
-    Of the first position only; what it does not list counts as shown as seldom as the rarest.
+    By Bayes' rule: of the province, and of what stands behind the energy letter of a small car. Provinces
+    count as equally frequent: what cars come to a station is not the reader's to say.
+    """
+    decoded = shown_less(decoded, 0, limits.provinces_oftener)
+    if decoded.kind is ENERGY_SMALL and limits.letters_oftener != 1.0:
+        decoded = shown_less(decoded, BEHIND_ENERGY, dict.fromkeys(LETTERS, limits.letters_oftener))
+    return decoded
+
+
+def shown_less(decoded: Decoded, place: int, oftener: Mapping[str, float]) -> Decoded:
+    """What it would say had each character been shown at this place so many times less.
+
+    What is not listed counts as shown as seldom as the rarest.
     """
     if not oftener or not decoded.positions or decoded.text is None or decoded.kind is None:
         return decoded
-    first, *others = decoded.positions
-    weighed = [(character, p / oftener.get(character, 1.0)) for character, p in first]
-    total = math.fsum(p for _, p in weighed) + max(0.0, 1 - math.fsum(p for _, p in first))
+    listed = decoded.positions[place]
+    weighed = [(character, p / oftener.get(character, 1.0)) for character, p in listed]
+    total = math.fsum(p for _, p in weighed) + max(0.0, 1 - math.fsum(p for _, p in listed))
     position = tuple(sorted(((c, p / total) for c, p in weighed), key=lambda item: (-item[1], item[0])))
-    said = dict(first).get(decoded.text[0])
+    said = dict(listed).get(decoded.text[place])
     if not said:
         return decoded
     probability = min(decoded.probability * position[0][1] / said, decoded.kinds[decoded.kind.name])
-    text = position[0][0] + decoded.text[1:]
-    return replace(decoded, text=text, probability=probability, positions=(position, *others))
+    text = decoded.text[:place] + position[0][0] + decoded.text[place + 1 :]
+    positions = (*decoded.positions[:place], position, *decoded.positions[place + 1 :])
+    return replace(decoded, text=text, probability=probability, positions=positions)
 
 
 def temper(position: Position, temperature: float) -> Position:

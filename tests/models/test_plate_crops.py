@@ -16,7 +16,7 @@ from models.plate_crops import recombine
 from models.plate_crops.bank import FLAT, CellBank, align
 from models.plate_crops.crops import HOME, RealCrops, is_held_out, jitter
 from models.plate_crops.degrade import EFFECTS, degrade, few_pixels
-from models.plate_crops.mixture import provinces_oftener
+from models.plate_crops.mixture import letters_oftener, provinces_oftener
 from models.plate_crops.recombine import recombined_crop
 from models.plate_crops.scenes import mounted_plate, weather
 from models.plate_crops.stream import h264
@@ -293,3 +293,12 @@ def test_how_much_oftener_a_province_is_shown_follows_from_the_mixture(drawn_roo
     most, count = shown.most_common(1)[0]
     assert oftener[most] == pytest.approx((even + 0.155 * count / shown.total()) / rarest, abs=0.006)
     assert provinces_oftener({"real": 0.0, "home_share": 0.5}, real) == {}
+
+
+def test_how_much_oftener_a_letter_follows_the_energy_letter_follows_from_the_mixture() -> None:
+    assert letters_oftener({"drawn": 0.5, "recombined": 0.0}) == 1.0
+    # Recombined, four of ten are letters; in life fifteen of a hundred.
+    assert letters_oftener({"drawn": 0.0, "recombined": 0.5}) == pytest.approx(
+        0.4 / 0.6 / (0.15 / 0.85), abs=0.01
+    )
+    assert 1.0 < letters_oftener({"drawn": 0.2, "recombined": 0.3}) < 3.78

@@ -163,7 +163,9 @@ def _plate_reader(weights: Weights, engine: str, precision: Precision) -> PlateR
     network = load_network(weights, engine, precision, INPUT_SHAPE, by_pixel=True)
     card = weights.card
     limits = Limits(
-        temperature=float(card.get("temperature", TEMPERATURE)), oftener=card.get("provinces_oftener", {})
+        temperature=float(card.get("temperature", TEMPERATURE)),
+        provinces_oftener=card.get("provinces_oftener", {}),
+        letters_oftener=float(card.get("letters_oftener", 1.0)),
     )
     alphabet = read_alphabet(weights, network.notes)
     reader = PlateReader(network, alphabet, limits, batches=network.takes_batches)
