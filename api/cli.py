@@ -155,7 +155,9 @@ def measure_misreads(
     ] = False,
     engine: EngineOption = "auto",
     workers: Annotated[int, typer.Option(min=1, help="So many processes; the file is the same.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of how the same stills pass by.")] = 11,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of how the same stills pass by; else the usual one.")
+    ] = None,
 ) -> None:
     """Measure how both readers err over simulated passes of labelled stills; keeps no plate."""
     from api.commands.measure_misreads import measure_misreads as run

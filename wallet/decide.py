@@ -1,8 +1,8 @@
 """The decision: is this reading good enough to move this much of this person's money?
 
 What decides is expected loss: the chance that the plate is not the car's, times the amount held and the cost
-of a dispute, against what a look by a person costs, the driver's waiting included. A plate that is not the
-very text that was read never moves money. Every reason carries its numbers. Pure: whole fen and whole ppm.
+of a dispute, against what a look by a person costs, the driver's waiting included. A plate whose very text no
+camera read never moves money. Every reason carries its numbers. Pure: whole fen and whole ppm.
 """
 
 from __future__ import annotations
@@ -327,13 +327,4 @@ def without_funds(decision: Decision, available_fen: int, least_fen: int) -> Dec
         f"{format_yuan(available_fen)} yuan is available; a hold needs {format_yuan(least_fen)} yuan.",
         (("available_fen", available_fen), ("least_fen", least_fen)),
     )
-    return Decision(
-        outcome="review",
-        vehicle=decision.vehicle,
-        wrong_ppm=decision.wrong_ppm,
-        amount_fen=decision.amount_fen,
-        expected_loss_fen=decision.expected_loss_fen,
-        runner_up=decision.runner_up,
-        runner_up_ppm=decision.runner_up_ppm,
-        reasons=(poor,),
-    )
+    return replace(decision, outcome="review", reasons=(poor,))

@@ -44,7 +44,7 @@ def looked_up(
 ) -> Case:
     """The case of an arrival: of most vehicles there is little on record, and nobody looks for the rest."""
     vehicle = likely.vehicle
-    since = min(clones.seen_since(now, rules), second_looks.looked_since(sighting, rules))
+    since = min(clones.seen_since(now, rules), twins.looked_since(sighting, rules))
     found = on_record(connection, vehicle.plate, vehicle.id, vehicle.account_id, sighting.station, since)
     return Case(connection, sighting, likely, stay, rules, now, found)
 

@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from operator import ne
 from typing import TYPE_CHECKING, Final
 
 from wallet.decide import Proof
-from wallet.facts import Reason, SightingFact
+from wallet.facts import Reason
 from wallet.rules import Rules
 from wallet.store import second_looks as rows
-from wallet.store import twins as twin_rows
-from wallet.twins import MOST_LOOKS, is_sure_of
+from wallet.twins import is_sure_of, looked_since, other_looks
 
 if TYPE_CHECKING:
     from wallet.objections import Case
@@ -84,21 +82,13 @@ def doubts(
         return ()
     for look in sure:
         if look.text == text:
-            return (
-                Reason(
-                    "read_otherwise",
-                    f"Camera {look.camera} surely read the same text on another colour.",
-                    (("other_wrong_ppm", look.wrong_ppm), ("auto_ceiling_ppm", rules.auto_ceiling_ppm)),
-                ),
-            )
-        if look.text is not None and _may_be_its_plate(look.text, text, station):
-            return (
-                Reason(
-                    "read_otherwise",
-                    f"Camera {look.camera} surely read another text, one character off, and not this one.",
-                    (("other_wrong_ppm", look.wrong_ppm), ("auto_ceiling_ppm", rules.auto_ceiling_ppm)),
-                ),
-            )
+            what = "the same text on another colour"
+        elif look.text is not None and _may_be_its_plate(look.text, text, station):
+            what = "another text, one character off, and not this one"
+        else:
+            continue
+        numbers = (("other_wrong_ppm", look.wrong_ppm), ("auto_ceiling_ppm", rules.auto_ceiling_ppm))
+        return (Reason("read_otherwise", f"Camera {look.camera} surely read {what}.", numbers),)
     return ()
 
 
@@ -139,19 +129,12 @@ def _of_its_way(case: Case) -> Proof | None:
     sighting, vehicle, rules = case.sighting, case.likely.vehicle, case.rules
     if sighting.pump is None or sighting.text != vehicle.plate or sighting.wrong_ppm > rules.auto_ceiling_ppm:
         return None
-    if not case.on_record.looks:
-        return None
-    since = looked_since(sighting, rules)
-    looks = twin_rows.looks_before(case.connection, vehicle.plate, since, MOST_LOOKS)
     found = [
-        look.wrong_ppm for look in looks if look.pump is None and is_sure_of(vehicle, sighting, look, rules)
+        look.wrong_ppm
+        for look in other_looks(case)
+        if look.pump is None and is_sure_of(vehicle, sighting, look, rules)
     ]
     return Proof(min(found)) if found else None
-
-
-def looked_since(sighting: SightingFact, rules: Rules) -> datetime:
-    """From when on looks of other cameras of the station count beside this one."""
-    return sighting.first_seen_at - timedelta(seconds=rules.twin_proof_s)
 
 
 def is_one_off(one: str, other: str) -> bool:

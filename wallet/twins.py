@@ -113,9 +113,20 @@ def objections(case: Case) -> Sequence[Reason]:
     twins = [Twin(*pair) for pair in rows.twins_of(case.connection, vehicle.id, rules.twin_floor_ppm)]
     if not twins:
         return ()
-    since = sighting.first_seen_at - timedelta(seconds=rules.twin_proof_s)
-    looks = rows.looks_before(case.connection, vehicle.plate, since, MOST_LOOKS)
-    return doubts(sighting, vehicle, twins, looks, rules)
+    return doubts(sighting, vehicle, twins, other_looks(case), rules)
+
+
+def other_looks(case: Case) -> Sequence[SightingFact]:
+    """Sightings that were taken for the vehicle's plate and may be of the same stay, newest first."""
+    if not case.on_record.looks:
+        return ()
+    since = looked_since(case.sighting, case.rules)
+    return rows.looks_before(case.connection, case.likely.vehicle.plate, since, MOST_LOOKS)
+
+
+def looked_since(sighting: SightingFact, rules: Rules) -> datetime:
+    """From when on looks of other cameras of the station count beside this one."""
+    return sighting.first_seen_at - timedelta(seconds=rules.twin_proof_s)
 
 
 def note(connection: Connection, vehicle: Vehicle, alike: Alike, rules: Rules, now: datetime) -> list[Twin]:

@@ -131,7 +131,7 @@ def measure_misreads(
     engine: str,
     stills: int | None,
     workers: int = 1,
-    seed: int = SEED,
+    seed: int | None = None,
 ) -> int:
     """Run the passes and write the file; returns 0. Each still drives by, and comes to a pump.
 
@@ -141,6 +141,7 @@ def measure_misreads(
     target = out or (None if quick else MISREADS)
     count = stills or (QUICK_STILLS if quick else STILLS)
     weights = {name: open_weights(file).sha256 for name, file in READERS.items()}
+    seed = SEED if seed is None else seed
     made_with = f"platepay measure-misreads --stills {count}" + (f" --seed {seed}" if seed != SEED else "")
     misreads = Misreads()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

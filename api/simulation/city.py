@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -84,15 +83,15 @@ class City:
             built = partial(City, self.customers, self.misreads, self.seed, self.rules, homes=self.homes)
             with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
                 for number, played in enumerate(pool.map(partial(_played_by, built, visits), numbers), 1):
-                    progress(number * _drawn(played[0]))
+                    progress(number * _drawn(played))
                     yield played
             return
         done = 0
         for number in numbers:
             city = self if number == self.number else replace(self, number=number)
             for played in city.play(visits):
-                progress(done + _drawn(played[0]))
-            done += _drawn(played[0])
+                progress(done + _drawn(played))
+            done += _drawn(played)
             yield played
 
     def play(self, visits: int) -> Iterator[Played]:
@@ -172,21 +171,20 @@ class City:
     def _result(
         self, strata: list[Stratum], tallies: dict[str, Tally], debits: dict[str, list[Debit]]
     ) -> dict[str, Any]:
-        heaviest = max(tally.heaviest for tally in tallies.values())
-        customers = sum(tally.customers for tally in tallies.values())
-        automatic = sum(tally.automatic for tally in tallies.values())
-        reviews = sum(tally.reviews for tally in tallies.values())
-        wrong: Counter[float] = sum((tally.wrong for tally in tallies.values()), Counter())
+        total = Tally()
+        for tally in tallies.values():
+            total.join(tally)
+        customers, automatic = total.customers, total.automatic
         can_go_wrong = [tally.heaviest for tally in tallies.values() if tally.wrong]
         riskiest = max(can_go_wrong, default=_riskiest(strata, tallies))
-        estimate, low, high = rate_interval(wrong.items(), riskiest)
+        estimate, low, high = rate_interval(total.wrong.items(), riskiest)
         ours = {
             "wrong_per_100k": per_100k(estimate, customers),
             "low": per_100k(low, customers),
             "high": per_100k(high, customers),
-            "wrong_drawn": sum(wrong.values()),
+            "wrong_drawn": sum(total.wrong.values()),
             "automatic": round(automatic / customers, 5),
-            "review_fen_a_visit": round(reviews * self.rules.review_cost_fen / customers, 3),
+            "review_fen_a_visit": round(total.reviews * self.rules.review_cost_fen / customers, 3),
             "double_debits": 0,
         }
         return {
@@ -194,18 +192,18 @@ class City:
             "cities": list(self.homes),
             "customers": len(self.traffic.register),
             "stations": self.traffic.stations,
-            "drawn": _drawn(tallies),
+            "drawn": total.drawn,
             "customers_share": round(customers, 4),
             "hard_share": HARD_SHARE,
             "field_mix": dict(FIELD_MIX),
             "misreads": {"made_with": self.misreads.made_with, "sightings": len(self.misreads.sightings)},
             "ours": ours,
             "parts": {name: _part(tally, customers) for name, tally in tallies.items()},
-            "measurement": _measurement(self.misreads, self.fitting, tallies, customers),
-            "wrong_because": wrong_because(list(tallies.values()), customers),
-            "not_automatic": not_automatic(list(tallies.values()), customers),
+            "measurement": _measurement(self.misreads, self.fitting, total),
+            "wrong_because": wrong_because(total),
+            "not_automatic": not_automatic(total),
             "baselines": {
-                name: at_share(made, automatic, customers, heaviest) for name, made in debits.items()
+                name: at_share(made, automatic, customers, total.heaviest) for name, made in debits.items()
             },
         }
 
@@ -216,9 +214,9 @@ def _played_by(built: Callable[..., City], visits: int, number: int) -> Played:
     return played
 
 
-def _drawn(tallies: dict[str, Tally]) -> int:
-    """How many stays are counted in them."""
-    return sum(tally.drawn for tally in tallies.values())
+def _drawn(played: Played) -> int:
+    """How many stays of a city are done."""
+    return sum(tally.drawn for tally in played[0].values())
 
 
 def _riskiest(strata: list[Stratum], tallies: dict[str, Tally]) -> float:
@@ -239,30 +237,24 @@ def _part(tally: Tally, customers: float) -> dict[str, Any]:
     }
 
 
-def _measurement(
-    misreads: Misreads, fitting: Fitting, tallies: dict[str, Tally], customers: float
-) -> dict[str, Any]:
+def _measurement(misreads: Misreads, fitting: Fitting, total: Tally) -> dict[str, Any]:
     """What the number of measured sightings leaves open: the reader may err surely more seldom than was seen.
 
     Each measured sighting stands for a share of all passes. Of how many are sure and wrong the sample says no
     more than its 95 % bound; such a sighting debits somebody as often as a wrong text is registered.
     """
     measured = sum(not one.hard for one in misreads.sightings)
-    guilty: dict[int, float] = {}
-    for tally in tallies.values():
-        for number, weight in tally.wrong_by.items():
-            guilty[number] = guilty.get(number, 0.0) + weight
-    misread = sum(tally.misread for tally in tallies.values())
-    hits = sum(tally.misread_as_registered for tally in tallies.values()) / misread if misread else 0.0
+    guilty = total.wrong_by
+    hits = total.misread_as_registered / total.misread if total.misread else 0.0
     _, _, high = rate_interval([(1.0, len(guilty))], 1.0)
     return {
         "sightings": len(misreads.sightings),
         "wrong": sum(not one.is_right for one in misreads.sightings),
         "wrong_that_debited": len(guilty),
-        "worst_alone_per_100k": per_100k(max(guilty.values(), default=0.0), customers),
+        "worst_alone_per_100k": per_100k(max(guilty.values(), default=0.0), total.customers),
         "borrowed_positions": [round(weight, 1) for weight in fitting.borrowed],
         "misread_hits_a_customer": round(hits, 4),
-        "bound_per_100k": per_100k(high / max(measured, 1) * hits, customers),
+        "bound_per_100k": per_100k(high / max(measured, 1) * hits, total.customers),
     }
 
 

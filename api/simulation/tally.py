@@ -141,27 +141,19 @@ def blamed(stay: Stay) -> str:
     return f"{what} ({'measured' if all(own in measured for own, _ in pairs) else 'borrowed'})"
 
 
-def wrong_because(tallies: Sequence[Tally], customers: float) -> list[dict[str, Any]]:
+def wrong_because(total: Tally) -> list[dict[str, Any]]:
     """Where wrong debits come from, the worst first."""
-    sums: dict[str, list[float]] = {}
-    for tally in tallies:
-        for cause, weights in tally.wrong_because.items():
-            sums.setdefault(cause, []).extend(weights)
-    ranked = sorted(sums.items(), key=lambda pair: -sum(pair[1]))
+    ranked = sorted(total.wrong_because.items(), key=lambda pair: -sum(pair[1]))
     return [
-        {"from": cause, "drawn": len(weights), "wrong_per_100k": per_100k(sum(weights), customers)}
+        {"from": cause, "drawn": len(weights), "wrong_per_100k": per_100k(sum(weights), total.customers)}
         for cause, weights in ranked
     ]
 
 
-def not_automatic(tallies: Sequence[Tally], customers: float) -> list[dict[str, Any]]:
+def not_automatic(total: Tally) -> list[dict[str, Any]]:
     """Where customers' visits that a person had to look at come from, the most first."""
-    sums: dict[tuple[str, str], float] = {}
-    for tally in tallies:
-        for key, weight in tally.reasons.items():
-            _add(sums, key, weight)
-    ranked = sorted(sums.items(), key=lambda pair: -pair[1])
+    ranked = sorted(total.reasons.items(), key=lambda pair: -pair[1])
     return [
-        {"seen": seen, "reason": reason, "share": round(weight / customers, 6)}
+        {"seen": seen, "reason": reason, "share": round(weight / total.customers, 6)}
         for (seen, reason), weight in ranked
     ]

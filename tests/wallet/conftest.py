@@ -257,6 +257,14 @@ def by_hand() -> Callable[..., None]:
 
 
 @pytest.fixture
+def told(wallet):
+    """The events of these kinds, oldest first, each as (kind, body)."""
+    return lambda *kinds: [
+        (event.kind, event.body) for event in wallet.outbox.pending(500) if event.kind in kinds
+    ]
+
+
+@pytest.fixture
 def by(forecourt):
     """Who asks, under a key of its own."""
 

@@ -27,11 +27,6 @@ COLUMNS = [
 ]
 
 
-def _told(wallet, *kinds):
-    """The events of these kinds, oldest first, each as (kind, body)."""
-    return [(event.kind, event.body) for event in wallet.outbox.pending(500) if event.kind in kinds]
-
-
 def _moved(wallet, *kinds):
     """The transfers of these kinds, oldest first, each as the columns that say what it is about."""
     table = ledger_transfers.c
@@ -46,9 +41,9 @@ def _moved(wallet, *kinds):
 # A sale -----------------------------------------------------------------------------------------------------
 
 
-def test_a_capture_tells_whose_it_was_what_it_took_and_what_is_left(wallet, forecourt, paid):
+def test_a_capture_tells_whose_it_was_what_it_took_and_what_is_left(wallet, forecourt, paid, told):
     account_id, visit_id = paid
-    assert _told(wallet, "captured") == [
+    assert told("captured") == [
         (
             "captured",
             {
@@ -99,7 +94,7 @@ def test_a_capture_tells_whose_it_was_what_it_took_and_what_is_left(wallet, fore
 # Refunds and reversals --------------------------------------------------------------------------------------
 
 
-def test_a_refund_answers_tells_and_writes_the_same(wallet, forecourt, by, paid):
+def test_a_refund_answers_tells_and_writes_the_same(wallet, forecourt, by, paid, told):
     account_id, visit_id = paid
     first = wallet.commands.refund(4_000, "spilled", visit_id=visit_id, **by(500))
     done = wallet.commands.refund(1_000, "again", visit_id=visit_id, **by(501))
@@ -115,7 +110,7 @@ def test_a_refund_answers_tells_and_writes_the_same(wallet, forecourt, by, paid)
         debited_fen=20_000,
         balance_fen=90_000,
     )
-    bodies = [body for _, body in _told(wallet, "refunded")]
+    bodies = [body for _, body in told("refunded")]
     assert [body["refund_id"] for body in bodies] == [first.refund_id, done.refund_id]
     assert bodies[1] == {name: getattr(done, name) for name in bodies[1]}
     assert len(bodies[1]) == 10
@@ -154,7 +149,7 @@ def test_a_refund_of_a_charge_names_the_charge(wallet, forecourt, by):
     assert "sale_id" not in row
 
 
-def test_a_reversal_of_a_capture_names_each_transfer_it_takes_back(wallet, forecourt, by, paid):
+def test_a_reversal_of_a_capture_names_each_transfer_it_takes_back(wallet, forecourt, by, paid, told):
     account_id, visit_id = paid
     taken = {line.part: line.id for line in wallet.statement(account_id) if line.kind == "capture"}
     wallet.commands.refund(4_000, "spilled", visit_id=visit_id, **by(500))
@@ -168,7 +163,7 @@ def test_a_reversal_of_a_capture_names_each_transfer_it_takes_back(wallet, forec
         refund_id=done.refund_id,
         balance_fen=105_000,
     )
-    [(_, body)] = _told(wallet, "reversed")
+    [(_, body)] = told("reversed")
     assert body == {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in ((name, getattr(done, name)) for name in body)
@@ -198,7 +193,7 @@ def test_a_reversal_of_a_debit_that_one_part_paid_names_that_part_only(wallet, f
 
 
 @pytest.mark.parametrize(("change_fen", "after_fen"), [(700, 100_000), (-700, 100_000)])
-def test_a_reversal_of_an_adjustment_writes_its_opposite(wallet, forecourt, by, change_fen, after_fen):
+def test_a_reversal_of_an_adjustment_writes_its_opposite(wallet, forecourt, by, change_fen, after_fen, told):
     account_id = forecourt.customer(PLATE)
     proposed = wallet.commands.propose_adjustment(account_id, "principal", change_fen, "counted", **by(1))
     wallet.commands.decide_adjustment(proposed.adjustment_id, approve=True, **by(2, actor="li"))
@@ -218,7 +213,7 @@ def test_a_reversal_of_an_adjustment_writes_its_opposite(wallet, forecourt, by, 
         "reverses_id": line.id,
         "recorded_at": forecourt.at(3),
     }
-    [(_, body)] = _told(wallet, "reversed")
+    [(_, body)] = told("reversed")
     assert (body["reversed_ids"], body["amount_fen"], body["refund_id"]) == ([line.id], 700, None)
 
 
@@ -236,11 +231,11 @@ def test_a_reversal_takes_the_last_fen_that_is_free_and_not_one_that_is_held(wal
 # Bonus, adjustment, void ------------------------------------------------------------------------------------
 
 
-def test_a_bonus_answers_tells_and_writes_the_same(wallet, forecourt, by):
+def test_a_bonus_answers_tells_and_writes_the_same(wallet, forecourt, by, told):
     account_id = forecourt.customer(PLATE, 1_000)
     done = wallet.commands.give_bonus(account_id, 1, "spring", **by(7))
     assert done == Granted(done.transfer_id, account_id, 1, 1_001)
-    [(_, body)] = _told(wallet, "bonus_granted")
+    [(_, body)] = told("bonus_granted")
     assert body == {name: getattr(done, name) for name in body}
     assert _moved(wallet, "bonus") == [
         {
@@ -258,7 +253,7 @@ def test_a_bonus_answers_tells_and_writes_the_same(wallet, forecourt, by):
 
 
 @pytest.mark.parametrize(("part", "other"), [("principal", "adjustment"), ("bonus", "marketing")])
-def test_an_adjustment_tells_who_proposed_what_and_what_came_of_it(wallet, forecourt, by, part, other):
+def test_an_adjustment_tells_who_proposed_what_and_what_came_of_it(wallet, forecourt, by, part, other, told):
     account_id = forecourt.customer(PLATE, 1_000)
     proposed = wallet.commands.propose_adjustment(account_id, part, 1, "counted", **by(7))
     assert proposed == Proposed(proposed.adjustment_id, account_id, part, 1)
@@ -267,7 +262,7 @@ def test_an_adjustment_tells_who_proposed_what_and_what_came_of_it(wallet, forec
     second = wallet.commands.propose_adjustment(account_id, part, -1, "counted", **by(9))
     declined = wallet.commands.decide_adjustment(second.adjustment_id, approve=False, **by(10, actor="li"))
     assert declined == Declined(second.adjustment_id)
-    assert _told(wallet, "adjustment_proposed", "adjusted", "adjustment_declined") == [
+    assert told("adjustment_proposed", "adjusted", "adjustment_declined") == [
         ("adjustment_proposed", {**_members(proposed)}),
         ("adjusted", {**_members(done)}),
         ("adjustment_proposed", {**_members(second)}),
@@ -287,12 +282,12 @@ def _members(answer):
     return {name: getattr(answer, name) for name in answer.__slots__}
 
 
-def test_a_hold_that_is_released_by_hand_is_told_as_such(wallet, forecourt, by):
+def test_a_hold_that_is_released_by_hand_is_told_as_such(wallet, forecourt, by, told):
     account_id = forecourt.customer(PLATE)
     visit = forecourt.arrive(PLATE).visit
     assert wallet.commands.void(visit.id, "asked", **by(8)) == Voided(visit.id, account_id, 40_000)
     body = {"visit_id": visit.id, "account_id": account_id, "released_fen": 40_000}
-    assert _told(wallet, "voided") == [("voided", {**body, "end": "voided_by_operator"})]
+    assert told("voided") == [("voided", {**body, "end": "voided_by_operator"})]
     ended = wallet.visit(visit.id)
     assert (ended.state, ended.end, ended.settled_at) == ("voided", "voided_by_operator", forecourt.at(8))
 
@@ -300,7 +295,7 @@ def test_a_hold_that_is_released_by_hand_is_told_as_such(wallet, forecourt, by):
 # Fees -------------------------------------------------------------------------------------------------------
 
 
-def test_a_settlement_of_fees_answers_tells_and_writes_the_same(wallet, forecourt, by):
+def test_a_settlement_of_fees_answers_tells_and_writes_the_same(wallet, forecourt, by, told):
     account_id = forecourt.customer(PLATE)
     agreed = [
         wallet.fees.set_terms("demo", 100_000, "contract", fixed_fen=3, **by(1)),
@@ -317,7 +312,7 @@ def test_a_settlement_of_fees_answers_tells_and_writes_the_same(wallet, forecour
     done = wallet.fees.settle(**how)
     # 63 of what is left of the first, 400 of the second.
     assert done == FeesSettled(head, 1, 2, 1, 2_600, 463)
-    assert _told(wallet, "fee_terms_set", "fees_settled") == [
+    assert told("fee_terms_set", "fees_settled") == [
         ("fee_terms_set", {"terms_id": agreed[0].terms_id, "station": "demo"}),
         ("fee_terms_set", {"terms_id": agreed[1].terms_id, "station": "demo"}),
         ("fees_settled", {"station": "demo", "number": 1, "base_fen": 2_600, "fee_fen": 463}),

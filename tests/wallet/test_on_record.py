@@ -87,7 +87,7 @@ def test_a_correction_of_the_plate_is_found(wallet, forecourt, found):
         recorded_at=forecourt.at(9),
     )
     wallet.store.write(lambda tx: add_correction(tx, correction))
-    assert found(100).corrections
+    assert found(100) == replace(NOTHING, corrections=True)
 
 
 def test_looks_are_found_from_a_moment_on(forecourt, found):

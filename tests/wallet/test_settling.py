@@ -10,19 +10,14 @@ from wallet.money import format_yuan
 PLATE = "粤B12345"
 
 
-def _told(wallet, *kinds):
-    """The events of these kinds, oldest first, each as (kind, body)."""
-    return [(event.kind, event.body) for event in wallet.outbox.pending(500) if event.kind in kinds]
-
-
-def test_a_sale_of_nothing_frees_the_hold_and_tells_so(wallet, forecourt):
+def test_a_sale_of_nothing_frees_the_hold_and_tells_so(wallet, forecourt, told):
     account_id = forecourt.customer(PLATE)
     visit = forecourt.arrive(PLATE).visit
     done = wallet.record_sale(forecourt.sale(0, sale_id="none"), forecourt.at(95))
     assert (done.state, done.visit_id, done.captured_fen) == ("void", visit.id, 0)
     assert [reason.code for reason in done.reasons] == ["zero_sale"]
     body = {"visit_id": visit.id, "account_id": account_id, "released_fen": 40_000, "end": "zero_sale"}
-    assert _told(wallet, "voided", "captured") == [("voided", body)]
+    assert told("voided", "captured") == [("voided", body)]
     ended = wallet.visit(visit.id)
     assert (ended.state, ended.end, ended.settled_at) == ("voided", "zero_sale", forecourt.at(90))
 
@@ -128,12 +123,12 @@ def test_a_sale_of_exactly_the_hold_is_not_above_it(wallet, forecourt, sold_fen,
     assert wallet.reviews() == []
 
 
-def test_a_part_outside_the_limits_is_told_with_its_amount_and_reasons(wallet, forecourt, by):
+def test_a_part_outside_the_limits_is_told_with_its_amount_and_reasons(wallet, forecourt, by, told):
     account_id = forecourt.customer(PLATE)
     wallet.limits.set_limits(account_id, PLATE, Limits(amount_per_fill_fen=20_000), **by(1))
     visit = forecourt.arrive(PLATE).visit
     wallet.record_sale(forecourt.sale(20_005, sale_id="above"), forecourt.at(95))
-    [(_, body)] = _told(wallet, "outside_limits")
+    [(_, body)] = told("outside_limits")
     assert body == {
         "account_id": account_id,
         "visit_id": visit.id,

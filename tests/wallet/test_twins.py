@@ -257,7 +257,7 @@ def test_the_nightly_refresh_finds_what_binding_did_not_see(engine, forecourt):
     assert knowing.twins.refresh_when_due(forecourt.at(86_410), timedelta(hours=24))
 
 
-def test_the_nightly_refresh_goes_through_all_plates_in_parts(engine, forecourt, wallet, monkeypatch):
+def test_the_nightly_refresh_goes_through_all_plates_in_parts(forecourt, wallet, monkeypatch):
     monkeypatch.setattr("wallet.twins.AT_ONCE", 2)
     for plate in ("粤B54250", "鄂B54250", "粤B54259", "粤854250", "A54250粤"):
         forecourt.customer(plate)
@@ -266,7 +266,7 @@ def test_the_nightly_refresh_goes_through_all_plates_in_parts(engine, forecourt,
     assert seen == [2, 4, 5]
 
 
-def test_a_pair_that_no_reader_takes_for_each_other_is_kept_as_one_in_a_million(engine, forecourt, wallet):
+def test_a_pair_that_no_reader_takes_for_each_other_is_kept_as_one_in_a_million(engine, forecourt):
     forecourt.customer("粤B54250")
     forecourt.customer("鄂B54250")
     unmixing = open_wallet(str(engine.url), Rules(twin_floor_ppm=1), engine=engine)
