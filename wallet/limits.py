@@ -46,8 +46,9 @@ def check_limits(limits: Limits, *, of_vehicle: bool) -> None:
     _check_hours(limits)
     if limits.fuel is not None and limits.fuel not in FUELS:
         raise InvalidFact("fuel", repr(limits.fuel), f"must be one of {', '.join(FUELS)}")
-    if not of_vehicle and (limits.tank_ml is not None or limits.fuel is not None):
-        raise InvalidFact("tank_ml", str(limits.tank_ml), "and fuel belong to a vehicle, not to an account")
+    for what, of_a_car in (("tank_ml", limits.tank_ml), ("fuel", limits.fuel)):
+        if not of_vehicle and of_a_car is not None:
+            raise InvalidFact(what, repr(of_a_car), "belongs to a vehicle, not to an account")
     zone_named(limits.zone)
 
 
