@@ -35,7 +35,9 @@ def depart(connection: Connection, sighting_id: str, left_at: datetime, now: dat
     if visit is None:
         return None
     balances.lock_wallet(connection, visit.account_id)
-    if not is_new or visit.last_sighting_id != sighting_id:
+    # While we waited another camera may have seen the car.
+    visit = forecourt.seen_again(connection, visit)
+    if visit is None or not is_new or visit.last_sighting_id != sighting_id:
         return visit
     forecourt.change_visit(connection, visit.id, left_at=left_at)
     return forecourt.find_visit(connection, visit.id)

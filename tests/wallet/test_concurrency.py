@@ -245,6 +245,19 @@ def test_a_visit_that_is_being_ended_by_the_sweep_is_paid_once_from_what_it_held
     assert wallet.balance(account_id).available_fen == 80_000
 
 
+def test_a_car_that_is_being_seen_at_its_pump_is_not_gone_when_the_entry_camera_loses_it(wallet, forecourt):
+    forecourt.customer("粤B12345", 100_000)
+    visit = forecourt.arrive("粤B12345", pump=None, sighting_id="entry").visit
+    fact, sure = forecourt.sighting("粤B12345", seconds=30), Posterior((("粤B12345", 999_500),), 500)
+    _meanwhile(
+        wallet,
+        lambda tx: visits.arrive(tx, fact, sure, wallet.rules, new_uuid7, forecourt.at(33)),
+        lambda: wallet.depart("entry", forecourt.at(20), forecourt.at(33)),
+    )
+    assert (wallet.visit(visit.id).pump, wallet.visit(visit.id).left_at) == ("1", None)
+    assert forecourt.sell(20_000, started=40).captured_fen == 20_000
+
+
 def test_two_sweeps_that_give_up_on_the_same_sale_are_both_content(wallet, forecourt):
     sale = forecourt.sale(20_000)
     wallet.record_sale(sale, forecourt.at(95))
