@@ -25,13 +25,7 @@ _MINUTES = 1440
 
 def check_limits(limits: Limits, *, of_vehicle: bool) -> None:
     """Raises InvalidFact or InvalidAmount where limits make no sense."""
-    for what, names in (("grades", limits.grades), ("stations", limits.stations)):
-        if names is None:
-            continue
-        if not 0 < len(names) <= _MOST_NAMES or len(set(names)) != len(names):
-            raise InvalidFact(what, repr(names), f"must be 1 to {_MOST_NAMES} different names, or left out")
-        for name in names:
-            check_text(what, name, 40) if what == "grades" else check_name(what, name)
+    _check_names(limits)
     for what, litres_ml in (("litres_per_fill_ml", limits.litres_per_fill_ml), ("tank_ml", limits.tank_ml)):
         if litres_ml is not None:
             check_whole(what, litres_ml, 1, LARGEST_MILLILITRES)
@@ -50,6 +44,16 @@ def check_limits(limits: Limits, *, of_vehicle: bool) -> None:
         if not of_vehicle and of_a_car is not None:
             raise InvalidFact(what, repr(of_a_car), "belongs to a vehicle, not to an account")
     zone_named(limits.zone)
+
+
+def _check_names(limits: Limits) -> None:
+    for what, names in (("grades", limits.grades), ("stations", limits.stations)):
+        if names is None:
+            continue
+        if not 0 < len(names) <= _MOST_NAMES or len(set(names)) != len(names):
+            raise InvalidFact(what, repr(names), f"must be 1 to {_MOST_NAMES} different names, or left out")
+        for name in names:
+            check_text(what, name, 40) if what == "grades" else check_name(what, name)
 
 
 def _check_hours(limits: Limits) -> None:

@@ -18,6 +18,7 @@ from wallet.once import Command
 from wallet.reversals import reverse_debit
 from wallet.review_facts import Given
 from wallet.rules import Rules
+from wallet.stays import stay_of
 from wallet.store import balances, debits, forecourt, people, reviewing, selling
 
 # Doubts about whose car it is: a person who looks at the picture resolves them. Every other objection (a
@@ -196,8 +197,9 @@ def _settle(desk: Desk, sale: Sale, sighting: SightingFact, vehicle: Vehicle) ->
     """Takes the sale from the vehicle's wallet within what it has, by a visit, a hold and a capture."""
     connection, command = desk.connection, desk.command
     known = forecourt.recent_visits(connection, vehicle.id, sale.station)
-    standing = [visit.id for visit in known if visit.state == "open"]
-    within = terms.judged_for(connection, sale, vehicle, standing, desk.rules)
+    stay = stay_of(sighting, known, desk.rules)
+    ended = visits.overstayed(sighting, known, desk.rules) if stay is None else [stay]
+    within = terms.judged_for(connection, sale, vehicle, [visit.id for visit in ended], desk.rules)
     if not isinstance(within, Within):
         return Rejected(within.why.code, within.why.text)
     if within.most_fen is not None and within.most_fen <= 0:

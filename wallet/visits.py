@@ -107,13 +107,13 @@ def _known_car(setting: _Setting, likely: decide.Likely, wallet: Wallet) -> Arri
 
 def _new_stay(setting: _Setting, case: Case, known: Sequence[Visit], wallet: Wallet) -> Arrival:
     rules = setting.rules
-    overstayed = _overstayed(setting, known)
-    stay_terms = terms.on_arrival(case, overstayed)
+    ended = overstayed(setting.sighting, known, rules)
+    stay_terms = terms.on_arrival(case, ended)
     wanted = stay_terms.wanted
     decision = _decided(setting, case, wallet.available_fen, wanted, stay_terms.objections)
     if decision.outcome != "auto":
         return _finish(setting, decision, None)
-    wallet = _end(setting, overstayed, wallet)
+    wallet = _end(setting, ended, wallet)
     setting.notes.see_hold(wallet.available_fen)
     hold_fen = decide.hold_for(wallet.available_fen, wanted, rules)
     if hold_fen < (least_fen := decide.least_hold(wanted, rules)):
@@ -127,9 +127,9 @@ def _new_stay(setting: _Setting, case: Case, known: Sequence[Visit], wallet: Wal
     return _finish(setting, decision, visit, hold_fen=hold_fen)
 
 
-def _end(setting: _Setting, overstayed: Sequence[Visit], wallet: Wallet) -> Wallet:
+def _end(setting: _Setting, ended: Sequence[Visit], wallet: Wallet) -> Wallet:
     """The wallet, once the holds of these visits are released."""
-    for visit in overstayed:
+    for visit in ended:
         void(setting.connection, visit, "stayed_too_long", setting.now, setting.now)
         wallet = balances.lock_wallet(setting.connection, wallet.account_id)
     return wallet
@@ -184,9 +184,9 @@ def _join(setting: _Setting, stay: Visit, *, newest: bool) -> Visit:
     return joined
 
 
-def _overstayed(setting: _Setting, known: Sequence[Visit]) -> list[Visit]:
-    """Earlier stays that are longer than any stay may be, and still hold money."""
-    opened_before = setting.sighting.first_seen_at - timedelta(seconds=setting.rules.longest_stay_s)
+def overstayed(sighting: SightingFact, known: Sequence[Visit], rules: Rules) -> list[Visit]:
+    """Earlier stays that are longer than any stay may be, and still hold money: a new one ends them."""
+    opened_before = sighting.first_seen_at - timedelta(seconds=rules.longest_stay_s)
     return [visit for visit in known if visit.state == "open" and visit.opened_at < opened_before]
 
 
@@ -368,13 +368,13 @@ def take_in(
     else:
         if forecourt.has_opened_visit(connection, sighting.sighting_id):
             return Rejected("sighting_has_visit", "A visit of another vehicle was opened for this sighting.")
-        overstayed = _overstayed(setting, known)
+        ended = overstayed(sighting, known, rules)
         likely = decide.Likely(vehicle, MILLION, None, 0)
-        stay_terms = terms.on_arrival(Case(connection, sighting, likely, None, rules, now), overstayed)
+        stay_terms = terms.on_arrival(Case(connection, sighting, likely, None, rules, now), ended)
         if stay_terms.objections:
             first = stay_terms.objections[0]
             return Rejected(first.code, first.text)
-        wallet = _end(setting, overstayed, wallet)
+        wallet = _end(setting, ended, wallet)
         if sale_fen is None:
             least_fen = decide.least_hold(stay_terms.wanted, rules)
             hold_fen = decide.hold_for(wallet.available_fen, stay_terms.wanted, rules)

@@ -174,6 +174,8 @@ def test_what_is_used_counts_for_its_own_limits_and_not_for_others():
         "day_used_up",
     ]
     assert _codes(*rows, used={"row-1": Used(0, 3), "row-2": Used(0, 0)}) == ["fills_used_up"]
+    (why,) = terms_of(rows[1:], {"row-2": Used(10_000, 1)}, "demo", NOW, {}, Rules()).objections
+    assert "100.00 yuan a day" in why.text
 
 
 def test_a_day_that_is_overdrawn_leaves_nothing_and_holds_nothing():
