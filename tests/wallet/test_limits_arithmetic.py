@@ -1,4 +1,4 @@
-"""Limits as arithmetic: what each field may be, to the last number, and what they together leave a fill."""
+"""Limits as arithmetic: what each field may be, to the last number, and what they leave of a fill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the limits of a stay come to when they are looked up: on arrival, for a sale, for a person's answer."""
+"""What the limits of a stay come to when they are looked up: on arrival, for a sale, for a person."""
 
 from __future__ import annotations
 
