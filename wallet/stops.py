@@ -150,6 +150,8 @@ def not_me(connection: Connection, command: Command, visit_id: str) -> NotMine |
         if visit is None:
             raise VisitUnknown(visit_id)
         balances.lock_wallet(connection, visit.account_id)
+        # A sale may have been taken while we waited.
+        visit = forecourt.seen_again(connection, visit) or visit
         why = Reason("not_me", f"The owner of {visit.plate} says that this visit was somebody else's.")
         stop = _stop_of(command, visit, "frozen", why.text)
         released_fen = stop_plate(

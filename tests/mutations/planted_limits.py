@@ -97,6 +97,14 @@ LIMITS = (
         wallet_tests("terms"),
     ),
     Planted(
+        "a person hears of nothing that was taken while the owner said that it was another car",
+        "wallet/stops.py",
+        "        visit = forecourt.seen_again(connection, visit) or visit\n",
+        "",
+        wallet_tests("concurrency"),
+        "postgresql and not_me_about",
+    ),
+    Planted(
         "a person takes what a later stay holds of the day",
         "wallet/review_ending.py",
         "ended = visits.overstayed(sighting, known, desk.rules) if stay is None else [stay]",

@@ -258,6 +258,19 @@ def test_a_car_that_is_being_seen_at_its_pump_is_not_gone_when_the_entry_camera_
     assert forecourt.sell(20_000, started=40).captured_fen == 20_000
 
 
+def test_not_me_about_a_visit_that_is_being_paid_asks_a_person_about_what_was_taken(wallet, forecourt):
+    account_id = forecourt.customer("粤B12345", 100_000)
+    visit = forecourt.arrive("粤B12345").visit
+    sale = forecourt.sale(20_000)
+    _meanwhile(
+        wallet,
+        lambda tx: sales.record_sale(tx, sale, wallet.rules, new_uuid7, forecourt.at(95)),
+        lambda: wallet.limits.not_me(visit.id, actor="owner", now=forecourt.at(95)),
+    )
+    assert [item.amount_fen for item in wallet.reviews(kind="not_me")] == [20_000]
+    assert forecourt.total_fen(account_id) == 100_000
+
+
 def test_two_sweeps_that_give_up_on_the_same_sale_are_both_content(wallet, forecourt):
     sale = forecourt.sale(20_000)
     wallet.record_sale(sale, forecourt.at(95))
