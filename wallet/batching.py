@@ -99,15 +99,23 @@ class Lane(Generic[Job]):
         self._work = work
         self._most = most
         self._queue: deque[tuple[Job, Future[Any]]] = deque()
-        self._changed = threading.Condition(threading.Lock())
-        self._in_work = 0
+        self._in_work: Sequence[tuple[Job, Future[Any]]] = ()
+        # Taken as it stands: the way into a lock through its condition costs as much as the queue.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._is_asleep = False
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
     @property
     def load(self) -> int:
         """How many jobs wait or are being done, more or less."""
-        return len(self._queue) + self._in_work
+        return len(self._queue) + len(self._in_work)
+
+    def under_way(self) -> list[Job]:
+        """The jobs that wait or are being done."""
+        with self._lock:
+            return [job for job, _ in (*self._queue, *self._in_work)]
 
     def submit(self, job: Job) -> Future[Any]:
         """The job's answer to come. Cancelled before its batch begins, the job is never done.
@@ -115,7 +123,7 @@ class Lane(Generic[Job]):
         Raises LaneClosed, and RuntimeError for a job that comes from a job of this lane.
         """
         answer: Future[Any] = Future()
-        with self._changed:
+        with self._lock:
             if self._is_closed:
                 raise LaneClosed(f"{self._name} is closed")
             if threading.current_thread() is self._thread:
@@ -124,13 +132,13 @@ class Lane(Generic[Job]):
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
-            else:
+            elif self._is_asleep:
                 self._changed.notify()
         return answer
 
     def close(self) -> None:
         """Does what is queued, then ends; later jobs are refused."""
-        with self._changed:
+        with self._lock:
             self._is_closed = True
             self._changed.notify()
             thread = self._thread
@@ -145,26 +153,33 @@ class Lane(Generic[Job]):
         """Jobs that nobody has cancelled; none where the thread shall end."""
         batch: list[tuple[Job, Future[Any]]] = []
         while not batch:
-            with self._changed:
+            with self._lock:
                 while not self._queue:
-                    if self._is_closed or not self._changed.wait(IDLE_S):
+                    if self._is_closed or not self._sleep():
                         if self._queue:
                             continue
                         # Said under the lock: a job that comes from now on starts another thread.
                         self._thread = None
                         return []
                 waiting = [self._queue.popleft() for _ in range(min(len(self._queue), self._most))]
-            batch = [item for item in waiting if item[1].set_running_or_notify_cancel()]
+                self._in_work = waiting
+            self._in_work = batch = [item for item in waiting if item[1].set_running_or_notify_cancel()]
         return batch
 
+    def _sleep(self) -> bool:
+        """Until there may be something to do; whether it was woken."""
+        self._is_asleep = True
+        is_woken = self._changed.wait(IDLE_S)
+        self._is_asleep = False
+        return is_woken
+
     def _do(self, batch: Sequence[tuple[Job, Future[Any]]]) -> None:
-        self._in_work = len(batch)
         try:
             outcomes = self._work([job for job, _ in batch])
             if len(outcomes) != len(batch):
                 raise RuntimeError(f"{self._name}: {len(batch)} jobs got {len(outcomes)} answers")
         except BaseException as error:  # noqa: BLE001  handed to every caller that waits for this batch
             outcomes = [Failed(error)] * len(batch)
-        self._in_work = 0
+        self._in_work = ()
         for (_, answer), outcome in zip(batch, outcomes, strict=True):
             settle(answer, outcome)

@@ -26,7 +26,10 @@ def body_hash(body: Any) -> str:
 
 
 def _written_fast(body: Any) -> bytes | None:
-    """The same bytes for a dataclass of plain values, times, and tuples of plain values; None for others."""
+    """The same bytes for a dataclass or a mapping of plain values, times in a dataclass, and tuples of plain
+    values; None for others."""
+    if type(body) is dict:
+        return _mapping_fast(body)
     if not dataclasses.is_dataclass(body) or isinstance(body, type):
         return None
     fields: dict[str, Any] = {}
@@ -39,8 +42,20 @@ def _written_fast(body: Any) -> bytes | None:
         elif not _is_plain(given):
             return None
         fields[name] = given
+    return _encoded(fields)
+
+
+def _mapping_fast(body: dict[Any, Any]) -> bytes | None:
+    """A name that is no text, and a value that is not plain, make it None."""
+    for name, given in body.items():
+        if type(name) is not str or not _is_plain(given):
+            return None
+    return _encoded(body)
+
+
+def _encoded(fields: dict[str, Any]) -> bytes | None:
     try:
-        return msgspec.json.encode(fields)
+        return _encode(fields)
     except (OverflowError, UnicodeError, TypeError):
         return None
 
@@ -81,6 +96,9 @@ def _plain(value: Any) -> Any:
         return _fields(value)
     raise TypeError(f"{value!r} cannot stand in a body")
 
+
+# In the order of their names.
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 # Names that are no text become text here too, as 1 becomes "1".
 _write = json.JSONEncoder(

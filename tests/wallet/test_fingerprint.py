@@ -43,6 +43,24 @@ def test_a_body_is_hashed_alike_whichever_way_it_is_written(one, other, third, l
     assert body_hash(body) == hashlib.sha256(canonical(body).encode("utf-8", "strict")).hexdigest()
 
 
+@settings(max_examples=500)
+@given(st.dictionaries(st.text(), VALUES))
+def test_a_mapping_is_hashed_alike_whichever_way_it_is_written(body):
+    assert body_hash(body) == hashlib.sha256(canonical(body).encode("utf-8", "strict")).hexdigest()
+
+
+def test_the_body_of_a_charge_is_written_the_fast_way_with_the_hash_of_before():
+    body = {"account_id": "a1", "station": "喵 \x7f", "amount_fen": 10, "purpose": 'wash "2"'}
+    written = fingerprint._written_fast(body)
+    assert written is not None
+    assert written.decode() == canonical(body)
+    assert body_hash(body) == "babf081b3e0abd7c0f1774231aca5670cc853cd52667f0e050ad4114b4d38940"
+
+
+def test_names_that_are_no_text_become_text_as_before():
+    assert body_hash({1: "x", 2: None}) == body_hash({"1": "x", "2": None})
+
+
 def test_a_sighting_and_a_sale_are_written_the_fast_way_with_the_hashes_of_before():
     position = (("粤", 999_000), ("琼", 900))
     seen = SightingFact("s", "demo", 'c "1"\n', None, AT, AT, "粤B12345", "blue", 500, 8, (position,) * 7)

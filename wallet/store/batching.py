@@ -19,9 +19,9 @@ UseCase = Callable[[Connection], Any]
 _MOST_SQLITE = 128
 _MOST_POSTGRESQL = 256
 _LANES = 2
-# While fewer are under way, each has a transaction of its own: as many as their connections have room for.
+# While fewer are under way, each has a transaction of its own; more are several times cheaper in batches.
 _FEW = 32
-_MOST_NOTED = 4096
+_MOST_NOTED = 128
 
 
 class _OneFailed(Exception):  # noqa: N818
@@ -148,11 +148,10 @@ def _straight(connection: Connection, use_case: UseCase) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A job of a lane. was_left: the short way has left it undone already."""
+class _Left:
+    """A use case that the short way has left undone already."""
 
     use_case: Together
-    was_left: bool = False
 
 
 class PostgresqlLanes:
@@ -172,21 +171,22 @@ class PostgresqlLanes:
 
         self._lines = Lines(engine)
         self._singles = Singles(engine, ONE)
-        self._lanes: list[Lane[_Asked]] = [
+        self._lanes: list[Lane[Together | _Left]] = [
             Lane(f"wallet lane {number}", self._batch, _MOST_POSTGRESQL) for number in range(_LANES)
         ]
-        self._apart: Lane[_Asked] = Lane("wallet alone", self._batch, 1)
+        self._apart: Lane[Together | _Left] = Lane("wallet alone", self._batch, 1)
         self._placing = threading.Lock()
-        self._last: dict[str, Future[Any]] = {}
+        # By their lane, those that went alone and may be on their way still.
+        self._alone_now: dict[str, Future[Any]] = {}
 
     def submit(self, use_case: Together) -> Future[Any]:
         """Its answer to come."""
         with self._placing:
-            values = use_case.question(self._lines.known) if self._goes_alone(use_case.lane) else None
+            lane = self._lane_of(use_case)
+            values = use_case.question(self._lines.known) if self._goes_alone(use_case.lane, lane) else None
             if values is None:
-                answer = self._lane_of(use_case).submit(_Asked(use_case))
-            else:
-                answer = self._singles.submit(use_case, values, self._among_others)
+                return lane.submit(use_case)
+            answer = self._singles.submit(use_case, values, self._among_others)
             self._note(use_case.lane, answer)
         return answer
 
@@ -194,8 +194,8 @@ class PostgresqlLanes:
         """The same in a transaction that it shares with no other, however many are under way."""
         values = use_case.question(self._lines.known)
         if values is None:
-            return self._apart.submit(_Asked(use_case))
-        return self._singles.submit(use_case, values, lambda left: self._apart.submit(_Asked(left, True)))
+            return self._apart.submit(use_case)
+        return self._singles.submit(use_case, values, lambda left: self._apart.submit(_Left(left)))
 
     def close(self) -> None:
         """Does what is queued, then takes no more."""
@@ -204,32 +204,34 @@ class PostgresqlLanes:
             lane.close()
         self._lines.close()
 
-    def _goes_alone(self, lane: str) -> bool:
+    def _goes_alone(self, name: str, lane: Lane[Together | _Left]) -> bool:
         """Whether nobody would wait for it or it for them: locks are held until the commit is on disk."""
         if self._singles.load + sum(one.load for one in self._lanes) >= _FEW:
             return False
-        last = self._last.get(lane)
-        return last is None or last.done()
+        last = self._alone_now.get(name)
+        if last is not None and not last.done():
+            return False
+        return not lane.load or all(_use_case(job).lane != name for job in lane.under_way())
 
-    def _note(self, lane: str, answer: Future[Any]) -> None:
+    def _note(self, name: str, answer: Future[Any]) -> None:
         """The last one of each lane; those that are done are forgotten now and then."""
-        self._last[lane] = answer
-        if len(self._last) > _MOST_NOTED:
-            self._last = {name: one for name, one in self._last.items() if not one.done()}
+        self._alone_now[name] = answer
+        if len(self._alone_now) > _MOST_NOTED:
+            self._alone_now = {name: one for name, one in self._alone_now.items() if not one.done()}
 
-    def _lane_of(self, use_case: Together) -> Lane[_Asked]:
+    def _lane_of(self, use_case: Together) -> Lane[Together | _Left]:
         _, number = divmod(crc32(use_case.lane.encode()), _LANES)
         return self._lanes[number]
 
     def _among_others(self, left: Together) -> Future[Any]:
-        return self._lane_of(left).submit(_Asked(left, True))
+        return self._lane_of(left).submit(_Left(left))
 
-    def _batch(self, asked: Sequence[_Asked]) -> Sequence[Outcome]:
+    def _batch(self, asked: Sequence[Together | _Left]) -> Sequence[Outcome]:
         """By the short way, then by the long one what that has left, or had left before."""
-        use_cases = [one.use_case for one in asked]
-        new = [one.use_case for one in asked if not one.was_left]
+        use_cases = [_use_case(one) for one in asked]
+        new = [one for one in asked if not isinstance(one, _Left)]
         short = iter(self._shortly(new) if new else ())
-        outcomes = [None if one.was_left else next(short) for one in asked]
+        outcomes = [None if isinstance(one, _Left) else next(short) for one in asked]
         left = [use_case for use_case, outcome in zip(use_cases, outcomes, strict=True) if outcome is None]
         long = iter(self._longer(left) if left else ())
         return [next(long) if outcome is None else outcome for outcome in outcomes]
@@ -254,3 +256,7 @@ class PostgresqlLanes:
             return Done(self._alone(use_case))
         except Exception as error:  # noqa: BLE001  belongs to the caller of this use case
             return Failed(error)
+
+
+def _use_case(job: Together | _Left) -> Together:
+    return job.use_case if isinstance(job, _Left) else job

@@ -29,7 +29,7 @@ from wallet.store.lines import borrow, prepare
 
 # So many connections, each with so many calls on their way.
 CONNECTIONS = 4
-TOGETHER = 8
+TOGETHER = 16
 ROOM = CONNECTIONS * TOGETHER
 # Prepared statements: a call that waits for the disk itself, one of several, what waits for them.
 _LONE, _ONE_OF_MANY, _FLUSH = b"lone", b"one_of_many", b"flush"
