@@ -147,11 +147,6 @@ def place_of(car: ScriptedCar, at_s: float) -> Place | None:
     return Place(stop.x + (end_x - stop.x) * gone, stop.y - 110.0 * gone)
 
 
-def is_moving(car: ScriptedCar, at_s: float) -> bool:
-    """True while the car drives in or off."""
-    return place_of(car, at_s) is not None and not car.arrives_s <= at_s < car.leaves_s
-
-
 def zones(pumps: Sequence[str] = PUMPS) -> tuple[ZoneConfig, ...]:
     """The zones of the picture that belong to the pumps: where the plate of a standing car is."""
     found = []

@@ -195,7 +195,7 @@ class Block:
 
 def row_hash(table: str, values: Sequence[Any]) -> str:
     """SHA-256 (hex) of a row written in one way, whatever database it comes from."""
-    return _sha256([table, *(_plain(value) for value in values)])
+    return _sha256([table, *map(plain, values)])
 
 
 def format_of(seals: Sequence[Seal]) -> int:
@@ -247,7 +247,7 @@ def block_hash(block: Block, seals: Sequence[Seal]) -> str:
             block.first_transfer,
             block.last_transfer,
             block.previous_hash,
-            _plain(block.sealed_at),
+            plain(block.sealed_at),
             [[seal.table, seal.row_id, seal.row_hash] for seal in seals],
         ]
     )
@@ -280,5 +280,6 @@ def _sha256(value: Any) -> str:
     return hashlib.sha256(written.encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value of a row as JSON can hold it: a time as text in UTC, to the microsecond."""
     return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value

@@ -33,9 +33,7 @@ EXPORT = {
 
 
 class SigningKeyAnswer(Message):
-    model_config = example(
-        algorithm="Ed25519", public_key="b526d6b68cfc8c63f2cd54234dff120f3af5cbbdecb7cd9e34ef2922a7e00a67"
-    )
+    model_config = example(algorithm="Ed25519", public_key=PUBLIC_KEY)
 
     algorithm: Literal["Ed25519"]
     public_key: str

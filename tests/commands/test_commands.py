@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from tests.commands.running import platepay
 from vision.plate_art import draw_plate
-
-ROOT = Path(__file__).parents[2]
-
-
-def platepay(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PLATEPAY_")}
-    return subprocess.run(
-        [sys.executable, "-m", "api.cli", *arguments],
-        cwd=cwd,
-        env={**own, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def write_scene(path: Path, text: str, colour: str) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +16,15 @@ from api.commands.evaluate_all import figures_of, find_data, sentence
 from api.commands.evaluate_bars import BARS, Bar, judge
 from api.commands.evaluate_sets import SETS, load_sets, sampled
 from api.commands.failures import CommandError
+from tests.commands.running import platepay
 from vision.labelled import LabelledPicture
 from vision.metrics import Miss, Outcome, Report
 from vision.plate_art import draw_plate
 
-ROOT = Path(__file__).parents[2]
 HEADER = "file,plate_text,plate_type,layout,x1,y1,x2,y2,corners,width,height,source,licence"
 SHARE = Bar("exact", ("exact",), "at least", 0.9)
 NUMBER = Bar("error", ("error",), "at most", 0.1)
 PER_PICTURE = Bar("wrong", ("set", "wrong_texts_a_picture"), "at most", 0.02)
-
-
-def platepay(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PLATEPAY_")}
-    return subprocess.run(
-        [sys.executable, "-m", "api.cli", *arguments],
-        cwd=cwd,
-        env={**own, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def write_scenes(folder: Path, plates: dict[str, tuple[str, str]]) -> None:

@@ -326,4 +326,5 @@ def test_no_event_carries_the_plate_of_a_car_that_is_nobody_s(forecourt):
     see(forecourt, NEAR, "s2", "2", candidates=((OURS, 300_000),))
     with forecourt.wallet.engine.connect() as connection:
         bodies = connection.execute(text("SELECT body FROM outbox")).scalars().all()
+    assert [body for body in bodies if OURS in str(body)]
     assert not [body for body in bodies if STRANGER in str(body) or NEAR in str(body)]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, or_, select
 
-from wallet.chain import FORMATS
+from wallet.chain import FORMATS, plain
 from wallet.tables import (
     captures,
     departures,
@@ -108,12 +107,4 @@ def _blocks(connection: Connection, row_ids: Sequence[str]) -> list[Row]:
 
 def _rows(connection: Connection, table: Table, condition: ColumnElement[bool]) -> list[Row]:
     query = select(table).where(condition).order_by(*table.primary_key)
-    return [_plain(row) for row in connection.execute(query)]
-
-
-def _plain(row: Any) -> Row:
-    return {name: _text(value) for name, value in row._mapping.items()}
-
-
-def _text(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
+    return [{name: plain(value) for name, value in row._mapping.items()} for row in connection.execute(query)]

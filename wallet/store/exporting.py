@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
+from wallet.chain import plain
 from wallet.tables import accounts, evidence_reads, matches, metadata, visits
 
 Export = Mapping[str, list[dict[str, Any]]]
@@ -40,13 +40,9 @@ def everything_of(connection: Connection, account_id: str) -> Export | None:
 
 def _rows(connection: Connection, table: Table, column: str, values: list[Any]) -> list[dict[str, Any]]:
     return [
-        {name: _plain(value) for name, value in row._mapping.items()}
+        {name: plain(value) for name, value in row._mapping.items()}
         for start in range(0, len(values), 500)
         for row in connection.execute(
             select(table).where(table.c[column].in_(values[start : start + 500])).order_by(*table.primary_key)
         )
     ]
-
-
-def _plain(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
