@@ -60,7 +60,7 @@ def on_arrival(case: Case, overstayed: Sequence[Visit]) -> Terms:
 def _with_fee(terms: Terms, tariff: StationTariff) -> tuple[Reason, ...]:
     if terms.most_fen is None or terms.most_fen >= tariff.amount_fen or terms.objections:
         return terms.objections
-    fee, most = format_yuan(tariff.amount_fen), format_yuan(max(0, terms.most_fen))
+    fee, most = format_yuan(tariff.amount_fen), format_yuan(terms.most_fen)
     return (Reason("fee_above_limit", f"{tariff.what} costs {fee} yuan; the limits leave {most}."),)
 
 

@@ -211,7 +211,18 @@ def test_a_person_takes_nothing_of_a_day_that_is_used_up(wallet, forecourt, limi
     answer = confirm(4_000)
     assert isinstance(answer, Rejected)
     assert answer.code == "amount_above_limit"
+    assert answer.text == "Sold for 90.00 yuan; the limits leave 0.00."
     assert forecourt.total_fen(account_id) == 90_000
+
+
+def test_a_person_takes_no_more_than_the_published_price(wallet, forecourt, confirm):
+    account_id = forecourt.customer(PLATE)
+    for seconds, price_fen in ((-100, 900), (35, 1_000)):
+        by = {"key": str(seconds), "actor": "li", "now": forecourt.at(0)}
+        wallet.limits.set_price("demo", "92", price_fen, forecourt.at(seconds), **by)
+    _doubtful(forecourt, 0)
+    assert confirm(1_000).moved_fen == 8_100
+    assert forecourt.total_fen(account_id) == 91_900
 
 
 def test_a_person_leaves_a_later_stay_the_hold_it_has(wallet, forecourt, limit, confirm):
