@@ -121,7 +121,7 @@ class ReviewItem:
 
 @dataclass(frozen=True, slots=True)
 class KnownCase:
-    """A sighting whose answer is known. shown, match: as a reviewer sees it."""
+    """A sighting whose answer is known. sighting, match: as a reviewer sees them."""
 
     id: str
     sighting: SightingFact

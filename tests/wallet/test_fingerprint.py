@@ -45,8 +45,9 @@ def test_a_body_is_hashed_alike_whichever_way_it_is_written(one, other, third, l
 
 @settings(max_examples=500)
 @given(st.dictionaries(st.text(), VALUES))
-def test_a_mapping_is_hashed_alike_whichever_way_it_is_written(body):
+def test_a_mapping_is_hashed_alike_whichever_way_and_in_whichever_order_it_is_written(body):
     assert body_hash(body) == hashlib.sha256(canonical(body).encode("utf-8", "strict")).hexdigest()
+    assert body_hash(body) == body_hash(dict(reversed(body.items())))
 
 
 def test_the_body_of_a_charge_is_written_the_fast_way_with_the_hash_of_before():
