@@ -9,12 +9,15 @@ import pytest
 
 from wallet import terms
 from wallet.command_facts import Rejected
+from wallet.decide import Likely, Wanted
 from wallet.facts import Sale
 from wallet.limit_facts import Limits, StationTariff
 from wallet.limits import Within
+from wallet.objections import Case, looked_up
 from wallet.review_facts import Given
 from wallet.rules import Rules
 from wallet.service import open_wallet
+from wallet.store.on_record import NOBODY_LOOKED, OnRecord
 
 PLATE, OTHER = "粤B00001", "粤B00007"
 
@@ -136,6 +139,30 @@ def test_a_fixed_price_is_held_and_taken_whatever_the_usual_hold_is(wallet, fore
     assert [forecourt.arrive(PLATE, seconds=seconds).hold_fen for seconds in (0, 8_000)] == [3_500, 3_500]
     # 30 yuan of the day are left.
     assert _codes(forecourt.arrive(PLATE, seconds=16_000)) == ["fee_above_limit"]
+
+
+def test_limits_and_fixed_price_are_looked_for_where_they_are_on_record_or_nobody_has_looked(
+    wallet, forecourt, limit
+):
+    account_id = forecourt.customer(PLATE)
+    limit(account_id, amount_per_fill_fen=10_000)
+    _tariff(wallet, forecourt, 3_500)
+    (vehicle,) = wallet.vehicles(account_id)
+    fact, likely = forecourt.sighting(PLATE), Likely(vehicle, 999_500, None, 0)
+
+    def found(tx, on_record):
+        case = Case(tx, fact, likely, None, wallet.rules, forecourt.at(3), on_record)
+        return terms.on_arrival(case, [])
+
+    with wallet.engine.connect() as connection:
+        unasked = found(connection, NOBODY_LOOKED)
+        assert looked_up(connection, fact, likely, None, wallet.rules, forecourt.at(3)).on_record == OnRecord(
+            corrections=False, twins=False, stops=False, looks=False
+        )
+        nothing = found(connection, replace(NOBODY_LOOKED, limits=False, tariffs=False))
+    assert [row.limits for row in unasked.rows] == [Limits(amount_per_fill_fen=10_000)]
+    assert (unasked.wanted, unasked.tariff.what) == (Wanted(10_000, 3_500), "wash")
+    assert (nothing.rows, nothing.wanted, nothing.tariff) == ((), Wanted(None, None), None)
 
 
 # The sale ---------------------------------------------------------------------------------------------------
