@@ -64,9 +64,9 @@ class Autopay:
 
     def depart(self, message: DepartureMessage, camera: Speaker) -> None:
         """The car of a sighting has left. Raises SightingUnknown, WrongStation."""
-        sighting = self._wallet.sighting(message.sighting_id)
-        if sighting is not None:
-            camera.must_speak_for(sighting.station)
+        station = self._wallet.station_of(message.sighting_id)
+        if station is not None:
+            camera.must_speak_for(station)
         self._wallet.depart(message.sighting_id, message.left_at, self._clock())
 
 

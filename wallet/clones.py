@@ -37,7 +37,7 @@ _COS_PPM = (
 def objections(case: Case) -> Sequence[Reason]:
     """Why a car surely read here cannot be the one surely read elsewhere."""
     sighting, rules = case.sighting, case.rules
-    if not case.on_record.looks or not reads_surely(case):
+    if not case.on_record.elsewhere or not reads_surely(case):
         return ()
     since = seen_since(case.now, rules)
     plate = case.likely.vehicle.plate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -11,7 +12,7 @@ from wallet.facts import Visit
 from wallet.fingerprint import body_hash
 from wallet.rules import Rules
 from wallet.settling import void
-from wallet.store import balances, forecourt, reviewing
+from wallet.store import balances, forecourt, looks, reviewing
 
 
 def depart(connection: Connection, sighting_id: str, left_at: datetime, now: datetime) -> Visit | None:
@@ -20,7 +21,7 @@ def depart(connection: Connection, sighting_id: str, left_at: datetime, now: dat
     Only the latest sighting of a visit can end its stay: a car that leaves the entry camera drives to its
     pump.
     """
-    sighting = forecourt.find_sighting(connection, sighting_id)
+    sighting = looks.find_look(connection, sighting_id)
     if sighting is None:
         raise SightingUnknown(sighting_id)
     if left_at < sighting.first_seen_at:
@@ -28,9 +29,9 @@ def depart(connection: Connection, sighting_id: str, left_at: datetime, now: dat
     is_new = forecourt.add_departure(connection, sighting_id, left_at, now)
     if not is_new and forecourt.departure_of(connection, sighting_id) != left_at:
         raise KeyReused("departure", sighting_id, body_hash(left_at))
-    match = forecourt.find_match(connection, sighting_id)
-    visit_id = match.visit_id if match else None
-    visit_id = visit_id or reviewing.visit_given_by_person(connection, sighting_id)
+    visit_id = looks.visit_of(connection, sighting_id) or reviewing.visit_given_by_person(
+        connection, sighting_id
+    )
     visit = forecourt.find_visit(connection, visit_id) if visit_id else None
     if visit is None:
         return None
@@ -40,7 +41,7 @@ def depart(connection: Connection, sighting_id: str, left_at: datetime, now: dat
     if visit is None or not is_new or visit.last_sighting_id != sighting_id:
         return visit
     forecourt.change_visit(connection, visit.id, left_at=left_at)
-    return forecourt.find_visit(connection, visit.id)
+    return replace(visit, left_at=left_at)
 
 
 def end_if_overdue(connection: Connection, visit_id: str, rules: Rules, now: datetime) -> Visit | None:

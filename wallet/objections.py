@@ -43,9 +43,8 @@ def looked_up(
     now: datetime,
 ) -> Case:
     """The case of an arrival: of most vehicles there is little on record, and nobody looks for the rest."""
-    vehicle = likely.vehicle
     since = min(clones.seen_since(now, rules), twins.looked_since(sighting, rules))
-    found = on_record(connection, vehicle.plate, vehicle.id, vehicle.account_id, sighting.station, since)
+    found = on_record(connection, likely.vehicle, sighting.station, sighting.pump, since)
     return Case(connection, sighting, likely, stay, rules, now, found)
 
 

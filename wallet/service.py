@@ -47,7 +47,7 @@ from wallet.proving import Proving
 from wallet.reviewing import Reviewing
 from wallet.rules import Rules
 from wallet.sighting_checks import check_sighting
-from wallet.store import balances, database, events, forecourt, matchlog, orders, reviewing, selling
+from wallet.store import balances, database, events, forecourt, looks, matchlog, orders, reviewing, selling
 from wallet.store import people as people_rows
 from wallet.store.clock import database_time
 from wallet.store.database import Store
@@ -389,6 +389,10 @@ class Wallet:
     def sighting(self, sighting_id: str) -> SightingFact | None:
         """The sighting, or None."""
         return self.store.read(lambda tx: forecourt.find_sighting(tx, sighting_id))
+
+    def station_of(self, sighting_id: str) -> str | None:
+        """Where the sighting was made, or None where it is unknown."""
+        return self.store.read(lambda tx: looks.station_of(tx, sighting_id))
 
     def audit(self) -> AuditReport:
         """Proves the money from the rows alone, from scratch; signatures of blocks are left unchecked."""

@@ -102,7 +102,7 @@ def _known_car(setting: _Setting, likely: decide.Likely, wallet: Wallet) -> Arri
     if decision.outcome != "auto":
         return _finish(setting, decision, None)
     joined = _join(setting, stay, newest=stay.id == known[0].id)
-    return _finish(setting, decision, joined, joined=True)
+    return _finish(setting, decision, joined, joined=True, may_wait=case.on_record.waiting)
 
 
 def _new_stay(setting: _Setting, case: Case, known: Sequence[Visit], wallet: Wallet) -> Arrival:
@@ -124,7 +124,7 @@ def _new_stay(setting: _Setting, case: Case, known: Sequence[Visit], wallet: Wal
         limit_rows.add_guarantee(setting.connection, visit.id, stay_terms.rows, setting.now)
     if stay_terms.tariff is not None:
         visit = _charge_at_once(setting, visit, stay_terms.tariff)
-    return _finish(setting, decision, visit, hold_fen=hold_fen)
+    return _finish(setting, decision, visit, hold_fen=hold_fen, may_wait=case.on_record.waiting)
 
 
 def _end(setting: _Setting, ended: Sequence[Visit], wallet: Wallet) -> Wallet:
@@ -172,15 +172,14 @@ def _read(connection: Connection, visit_id: str) -> Visit:
 def _join(setting: _Setting, stay: Visit, *, newest: bool) -> Visit:
     """The known stay with the sighting added to it, written down."""
     joined = with_sighting(stay, setting.sighting, newest=newest)
-    forecourt.change_visit(
-        setting.connection,
-        stay.id,
-        opened_at=joined.opened_at,
-        last_seen_at=joined.last_seen_at,
-        left_at=joined.left_at,
-        pump=joined.pump,
-        last_sighting_id=joined.last_sighting_id,
-    )
+    # SQLite writes the indexes of a column anew wherever it is written, the same value or not.
+    changed = {
+        name: value
+        for name in ("opened_at", "last_seen_at", "left_at", "pump", "last_sighting_id")
+        if (value := getattr(joined, name)) != getattr(stay, name)
+    }
+    if changed:
+        forecourt.change_visit(setting.connection, stay.id, **changed)
     return joined
 
 
@@ -247,10 +246,11 @@ def _finish(
     *,
     hold_fen: int = 0,
     joined: bool = False,
+    may_wait: bool = True,
 ) -> Arrival:
     """Writes the match, tells of it, and settles what has waited for this car.
 
-    visit: as it stands now.
+    visit: as it stands now. may_wait: False where no sale waits at the pump, so that nobody need look.
     """
     connection, sighting, now = setting.connection, setting.sighting, setting.now
     visit_id = visit.id if visit else None
@@ -299,7 +299,7 @@ def _finish(
     )
     if visit is None:
         return Arrival(match, None, 0)
-    if _settle_waiting(setting, visit.id):
+    if may_wait and _settle_waiting(setting, visit.id):
         visit = _read(connection, visit.id)
     return Arrival(match, visit, hold_fen)
 

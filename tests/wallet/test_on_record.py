@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from wallet.facts import Posterior
 from wallet.limit_facts import Limits
 from wallet.review_facts import Correction
 from wallet.store.corrections import add_correction
@@ -13,7 +14,16 @@ from wallet.store.on_record import OnRecord, on_record
 from wallet.store.twins import add_pair
 
 PLATE, TWIN = "粤B12345", "粤B12346"
-NOTHING = OnRecord(corrections=False, twins=False, stops=False, limits=False, tariffs=False, looks=False)
+NOTHING = OnRecord(
+    corrections=False,
+    twins=False,
+    stops=False,
+    limits=False,
+    tariffs=False,
+    looks=False,
+    elsewhere=False,
+    waiting=False,
+)
 
 
 @pytest.fixture
@@ -22,11 +32,9 @@ def found(wallet, forecourt):
     account_id = forecourt.customer(PLATE)
     (vehicle,) = wallet.vehicles(account_id)
 
-    def look(seconds=0):
+    def look(seconds=0, pump="1"):
         since = forecourt.at(seconds)
-        return wallet.store.read(
-            lambda tx: on_record(tx, PLATE, vehicle.id, account_id, forecourt.station, since)
-        )
+        return wallet.store.read(lambda tx: on_record(tx, vehicle, forecourt.station, pump, since))
 
     look.account_id, look.vehicle = account_id, vehicle
     return look
@@ -94,3 +102,23 @@ def test_looks_are_found_from_a_moment_on(forecourt, found):
     forecourt.arrive(PLATE, now=forecourt.at(3))
     assert found(3) == replace(NOTHING, looks=True)
     assert found(4) == NOTHING
+
+
+def test_a_look_at_another_station_is_found_from_a_moment_on(wallet, forecourt, found):
+    fact = replace(forecourt.sighting(PLATE), station="elsewhere")
+    wallet.arrive(fact, Posterior(((PLATE, 999_500),), 500), forecourt.at(3))
+    assert found(3) == replace(NOTHING, looks=True, elsewhere=True)
+    assert found(4) == NOTHING
+
+
+def test_a_sale_that_waits_is_found_at_its_pump_and_at_no_other(forecourt, found):
+    assert forecourt.sell(10_000, pump="2").state == "waiting"
+    assert found(pump="2") == replace(NOTHING, waiting=True)
+    assert found(pump="1") == NOTHING
+    assert found(pump=None) == NOTHING
+
+
+def test_a_sale_that_waits_no_more_is_not_found(forecourt, found):
+    forecourt.sell(10_000)
+    forecourt.arrive(PLATE, seconds=20)
+    assert found(100) == NOTHING

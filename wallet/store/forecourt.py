@@ -205,7 +205,7 @@ def change_visit(connection: Connection, visit_id: str, **values: Any) -> None:
         raise RuntimeError(f"no visit {visit_id} to change")
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _change_visit(columns: tuple[str, ...]) -> Statement:
     values = {name: bindparam(name, type_=visits.c[name].type) for name in columns}
     return Statement(update(visits).where(visits.c.id == bindparam("changed_id")).values(values))

@@ -8,7 +8,7 @@ from typing import cast
 from sqlalchemy import Connection, bindparam, literal_column, select
 
 from wallet.facts import SightingFact
-from wallet.store.forecourt import sighting_from
+from wallet.store.looks import LOOK, look_from
 from wallet.store.statements import Statement
 from wallet.tables import matches, sightings
 from wallet.twin_tables import station_traffic
@@ -46,7 +46,7 @@ _CARS_WITH = Statement(
     )
 )
 _OF_A_STAY = Statement(
-    select(sightings, matches.c.wrong_ppm.label("decided_wrong_ppm"), matches.c.runner_up_ppm)
+    select(*LOOK, matches.c.wrong_ppm.label("decided_wrong_ppm"), matches.c.runner_up_ppm)
     .join(matches, matches.c.sighting_id == sightings.c.id)
     .where(matches.c.visit_id == bindparam("visit_id"), matches.c.outcome == literal_column("'auto'"))
     .order_by(matches.c.wrong_ppm, sightings.c.id)
@@ -57,7 +57,7 @@ _OF_A_STAY = Statement(
 def sure_looks_of(connection: Connection, visit_id: str) -> list[tuple[SightingFact, int, int]]:
     """The sightings decided for this visit without a person, with wrong_ppm and runner_up_ppm of each."""
     found = _OF_A_STAY.all(connection, visit_id=visit_id)
-    return [(sighting_from(row), int(row.decided_wrong_ppm), int(row.runner_up_ppm)) for row in found]
+    return [(look_from(row), int(row.decided_wrong_ppm), int(row.runner_up_ppm)) for row in found]
 
 
 def on_the_way(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Integer, Select, String, bindparam, select, union_all, update
 
 from wallet.facts import SightingFact, Vehicle
-from wallet.store.forecourt import sighting_from
+from wallet.store.looks import LOOK, look_from
 from wallet.store.statements import Statement, insert_new
 from wallet.tables import matches, sightings, vehicles
 from wallet.twin_tables import twins
@@ -104,7 +104,7 @@ def live_pairs(connection: Connection, floor_ppm: int, limit: int) -> list[tuple
 
 
 _LOOKS_BEFORE = Statement(
-    select(sightings)
+    select(*LOOK)
     .join(matches, matches.c.sighting_id == sightings.c.id)
     .where(matches.c.plate == bindparam("plate"), matches.c.decided_at >= bindparam("since"))
     .order_by(matches.c.decided_at.desc())
@@ -114,4 +114,4 @@ _LOOKS_BEFORE = Statement(
 
 def looks_before(connection: Connection, plate: str, since: datetime, most: int) -> Sequence[SightingFact]:
     """Sightings that were taken for this plate and decided since then, newest first."""
-    return [sighting_from(row) for row in _LOOKS_BEFORE.all(connection, plate=plate, since=since, most=most)]
+    return [look_from(row) for row in _LOOKS_BEFORE.all(connection, plate=plate, since=since, most=most)]
