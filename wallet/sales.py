@@ -56,15 +56,19 @@ def check_sale(sale: Sale) -> None:
 def record_sale(connection: Connection, sale: Sale, rules: Rules, new_id: NewId, now: datetime) -> SaleResult:
     """Takes the sale in and settles it where its visit is known. The same sale again gets where it stands."""
     body = body_hash(sale)
-    if not selling.add_sale(connection, sale, body, (_waiting(sale),), now):
+    forecourt.lock_pump(connection, sale.station, sale.pump)
+    try:
+        result = find_and_settle(connection, sale, rules, new_id, now, body)
+        if result.state == "waiting":
+            selling.add_sale(connection, sale, body, result, now)
+        return result
+    except selling.SaleKnown:
         if selling.sale_hash(connection, sale.station, sale.sale_id) != body:
-            raise KeyReused("sale", f"{sale.station}/{sale.sale_id}", body)
+            raise KeyReused("sale", f"{sale.station}/{sale.sale_id}", body) from None
         known = selling.find_sale(connection, sale.station, sale.sale_id)
         if known is None:
-            raise RuntimeError(f"sale {sale.sale_id} vanished")
+            raise RuntimeError(f"sale {sale.sale_id} vanished") from None
         return replace(known[1], repeated=True)
-    forecourt.lock_pump(connection, sale.station, sale.pump)
-    return find_and_settle(connection, sale, rules, new_id, now)
 
 
 def _waiting(sale: Sale) -> Reason:
@@ -72,9 +76,17 @@ def _waiting(sale: Sale) -> Reason:
 
 
 def find_and_settle(
-    connection: Connection, sale: Sale, rules: Rules, new_id: NewId, now: datetime
+    connection: Connection,
+    sale: Sale,
+    rules: Rules,
+    new_id: NewId,
+    now: datetime,
+    body: str | None = None,
 ) -> SaleResult:
-    """Settles a waiting sale where its visit is known; its pump is locked."""
+    """Settles a waiting sale where its visit is known; its pump is locked.
+
+    body: the hash of one that is not written down yet: it is, where it is settled (see settling.settle).
+    """
     expired_since = max(sale.started_at, now - timedelta(seconds=rules.late_sale_s))
     while True:
         visits = selling.payable_visits_at(connection, sale.station, sale.pump, expired_since)
@@ -84,15 +96,21 @@ def find_and_settle(
                 return SaleResult(sale.sale_id, sale.station, "waiting", None, 0, (_waiting(sale),))
             case TooMany(plates):
                 why = Reason("cars_at_one_pump", f"The sale could belong to any of {', '.join(plates)}.")
-                return to_review(connection, sale, "cars_at_one_pump", why, None, new_id, now)
+                return to_review(connection, sale, "cars_at_one_pump", why, None, new_id, now, body)
             case Found(visit):
                 pass
-        if (result := settle_found(connection, sale, visit, rules, new_id, now)) is not None:
+        if (result := settle_found(connection, sale, visit, rules, new_id, now, body)) is not None:
             return result
 
 
 def settle_found(
-    connection: Connection, sale: Sale, visit: Visit, rules: Rules, new_id: NewId, now: datetime
+    connection: Connection,
+    sale: Sale,
+    visit: Visit,
+    rules: Rules,
+    new_id: NewId,
+    now: datetime,
+    body: str | None = None,
 ) -> SaleResult | None:
     """Settles a waiting sale on the visit found for it.
 
@@ -110,8 +128,8 @@ def settle_found(
             "another_car_at_pump",
             f"{other.text} came to pump {sale.pump} after {current.plate} was last seen there.",
         )
-        return to_review(connection, sale, "another_car_at_pump", why, current, new_id, now)
-    return _settle_within(connection, sale, current, wallet, rules, new_id, now)
+        return to_review(connection, sale, "another_car_at_pump", why, current, new_id, now, body)
+    return _settle_within(connection, sale, current, wallet, rules, new_id, now, body)
 
 
 def _settle_within(
@@ -122,17 +140,18 @@ def _settle_within(
     rules: Rules,
     new_id: NewId,
     now: datetime,
+    body: str | None,
 ) -> SaleResult:
     """Settles a sale as far as the limits of its visit and the vehicle itself allow."""
     if sale.amount_fen == 0:
-        return settle(connection, sale, visit, new_id, now)
+        return settle(connection, sale, visit, new_id, now, body=body)
     match terms.judged(connection, sale, visit, rules):
         case Within() as within:
-            return settle(connection, sale, visit, new_id, now, within, wallet)
+            return settle(connection, sale, visit, new_id, now, within, wallet, body)
         case NotAllowed(why):
-            return to_review(connection, sale, "outside_limits", why, visit, new_id, now)
+            return to_review(connection, sale, "outside_limits", why, visit, new_id, now, body)
         case Impossible(why):
-            result = to_review(connection, sale, "clone_suspected", why, visit, new_id, now)
+            result = to_review(connection, sale, "clone_suspected", why, visit, new_id, now, body)
             stop = Stop(
                 new_id(),
                 "clone",

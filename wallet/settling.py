@@ -26,19 +26,23 @@ def settle(
     now: datetime,
     within: Within = Within(None),  # noqa: B008  frozen
     wallet: Wallet | None = None,
+    body: str | None = None,
 ) -> SaleResult:
     """Takes the amount of a sale from the hold of a visit whose wallet is locked; frees the rest.
 
     A hold that is live is raised where the wallet has more. One that has expired is not: what it guaranteed
     is taken of what is available now. within: what the owner's limits leave of the sale. wallet: as it stands
-    since it was locked, where the caller has it.
+    since it was locked, where the caller has it. body: as in selling.settle_sale; the sale is written before
+    anything else is, so that nothing is done where SaleKnown is raised.
     """
     if sale.amount_fen == 0:
         why = Reason("zero_sale", "Nothing was sold; the hold is released.")
-        if visit.state == "open":
+        is_open = visit.state == "open"
+        visit_id = visit.id if is_open else None
+        result = selling.settle_sale(connection, sale, "void", visit_id, 0, (why,), now, body)
+        if is_open:
             void(connection, visit, "zero_sale", sale.ended_at, now)
-            return selling.settle_sale(connection, sale, "void", visit.id, 0, (why,), now)
-        return selling.settle_sale(connection, sale, "void", None, 0, (why,), now)
+        return result
     wallet = wallet or balances.lock_wallet(connection, visit.account_id)
     hold = balances.hold_of(connection, visit.id)
     most_fen = sale.amount_fen if within.most_fen is None else min(sale.amount_fen, within.most_fen)
@@ -52,7 +56,8 @@ def settle(
     reasons = _reasons(sale, visit, hold.amount_fen, taken_fen, within)
     kind = "outside_limits" if within.reasons else "amount_above_hold"
     if taken_fen <= 0:
-        return to_review(connection, sale, kind, reasons[0], visit, new_id, now)
+        return to_review(connection, sale, kind, reasons[0], visit, new_id, now, body)
+    result = selling.settle_sale(connection, sale, "captured", visit.id, taken_fen, reasons, now, body)
     if hold.state == "live":
         held = wallet
         if hold_fen > hold.amount_fen:
@@ -61,7 +66,6 @@ def settle(
         done = capture(held, name, sale.station, hold_fen, taken_fen)
     else:
         done = take(wallet, name, "capture", revenue(sale.station), taken_fen)
-    result = selling.settle_sale(connection, sale, "captured", visit.id, taken_fen, reasons, now)
     _write(connection, sale, visit, hold, wallet, done, new_id, now)
     if taken_fen < sale.amount_fen:
         _ask(connection, sale, kind, sale.amount_fen - taken_fen, visit, reasons, new_id, now)
@@ -163,13 +167,15 @@ def to_review(
     visit: Visit | None,
     new_id: NewId,
     now: datetime,
+    body: str | None = None,
 ) -> SaleResult:
-    """Hands a waiting sale to a person; no money moves by itself any more."""
+    """Hands a waiting sale to a person; no money moves by itself any more. body: as in settle."""
     if sale.amount_fen == 0:
         nothing = Reason("nothing_sold", "Nothing was sold and no visit is known; there is nothing to do.")
-        return selling.settle_sale(connection, sale, "void", None, 0, (nothing,), now)
+        return selling.settle_sale(connection, sale, "void", None, 0, (nothing,), now, body)
+    result = selling.settle_sale(connection, sale, "review", None, 0, (why,), now, body)
     _ask(connection, sale, kind, sale.amount_fen, visit, (why,), new_id, now)
-    return selling.settle_sale(connection, sale, "review", None, 0, (why,), now)
+    return result
 
 
 def _ask(

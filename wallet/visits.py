@@ -156,9 +156,7 @@ def _charge_at_once(setting: _Setting, visit: Visit, tariff: StationTariff) -> V
     """The visit, once its fixed price is taken by the way every sale goes."""
     connection = setting.connection
     sale = terms.entry_sale(visit, tariff)
-    if not selling.add_sale(connection, sale, body_hash(sale), (), setting.now):
-        raise RuntimeError(f"visit {visit.id} was charged before it was opened")
-    settle(connection, sale, visit, setting.new_id, setting.now)
+    settle(connection, sale, visit, setting.new_id, setting.now, body=body_hash(sale))
     return _read(connection, visit.id)
 
 

@@ -82,21 +82,23 @@ def _keeps_the_hold_of_a_void(_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _forgets_the_zero_sale(old: Callable[..., Any]) -> Callable[..., Any]:
-    def settle(connection: Any, sale: Any, visit: Any, new_id: Any, now: Any, *within: Any) -> Any:
+    def settle(
+        connection: Any, sale: Any, visit: Any, new_id: Any, now: Any, *within: Any, **new: Any
+    ) -> Any:
         if sale.amount_fen == 0:
-            return selling.settle_sale(connection, sale, "void", visit.id, 0, (), now)
-        return old(connection, sale, visit, new_id, now, *within)
+            return selling.settle_sale(connection, sale, "void", visit.id, 0, (), now, **new)
+        return old(connection, sale, visit, new_id, now, *within, **new)
 
     return settle
 
 
 def _looks_at_every_pump(old: Callable[..., Any]) -> Callable[..., Any]:
-    def find_and_settle(connection: Any, sale: Any, rules: Any, new_id: Any, now: Any) -> Any:
-        result = old(connection, sale, rules, new_id, now)
+    def find_and_settle(connection: Any, sale: Any, *given: Any) -> Any:
+        result = old(connection, sale, *given)
         if result.state != "waiting":
             return result
         other = replace(sale, pump="2" if sale.pump == "1" else "1")
-        return old(connection, other, rules, new_id, now)
+        return old(connection, other, *given)
 
     return find_and_settle
 

@@ -49,6 +49,29 @@ def test_the_same_sale_again_takes_nothing_more(wallet, forecourt):
     assert forecourt.total_fen(account_id) == 80_000
 
 
+def test_a_sale_sent_again_takes_nothing_from_the_next_car_that_it_could_belong_to(wallet, forecourt):
+    forecourt.customer("粤B12345", 100_000)
+    next_id = forecourt.customer("粤B67890", 100_000)
+    forecourt.arrive("粤B12345")
+    sale = forecourt.sale(20_000, started=30, ended=90)
+    first = wallet.record_sale(sale, forecourt.at(95))
+    standing = forecourt.arrive("粤B67890", seconds=60).visit
+    assert wallet.record_sale(sale, forecourt.at(96)) == replace(first, repeated=True)
+    with pytest.raises(KeyReused):
+        wallet.record_sale(replace(sale, grade="95"), forecourt.at(97))
+    assert wallet.visit(standing.id) == standing
+    assert (forecourt.total_fen(next_id), wallet.reviews()) == (100_000, [])
+
+
+def test_a_sale_that_is_settled_at_once_stands_as_it_ended(wallet, forecourt):
+    forecourt.customer("粤B12345", 100_000)
+    forecourt.arrive("粤B12345")
+    for sale in (forecourt.sale(20_000), forecourt.sale(5_000, pump="9"), forecourt.sale(0, pump="9")):
+        result = wallet.record_sale(sale, forecourt.at(95))
+        assert wallet.sale("demo", sale.sale_id) == (sale, result)
+    assert [item.state for item in wallet.reviews()] == []
+
+
 def test_the_same_sale_with_another_amount_is_refused(wallet, forecourt):
     account_id = forecourt.customer("粤B12345", 100_000)
     forecourt.arrive("粤B12345")

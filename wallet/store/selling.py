@@ -34,9 +34,16 @@ _NOT_SETTLED = _IS_WAITING | (sales.c.state == literal_column("'review'"))
 _CAPTURE = Statement(update(sales).where(*_ITS_SALE, _NOT_SETTLED).values(_SETTLED))
 
 
-def add_sale(connection: Connection, sale: Sale, body: str, reasons: Sequence[Reason], now: datetime) -> bool:
-    """Adds the sale as waiting unless its id is known; says whether it did."""
-    return insert_new(
+class SaleKnown(Exception):  # noqa: N818
+    """A sale of this name was written down before."""
+
+
+def add_sale(connection: Connection, sale: Sale, body: str, where: SaleResult, now: datetime) -> None:
+    """Writes a sale down where it stands, waiting or settled; raises SaleKnown where its id is known.
+
+    body: the hash of what the pump said.
+    """
+    is_new = insert_new(
         connection,
         sales,
         station=sale.station,
@@ -49,13 +56,15 @@ def add_sale(connection: Connection, sale: Sale, body: str, reasons: Sequence[Re
         started_at=sale.started_at,
         ended_at=sale.ended_at,
         body_hash=body,
-        state="waiting",
-        visit_id=None,
-        captured_fen=0,
-        reasons=reasons_to_json(reasons),
+        state=where.state,
+        visit_id=where.visit_id,
+        captured_fen=where.captured_fen,
+        reasons=reasons_to_json(where.reasons),
         recorded_at=now,
-        settled_at=None,
+        settled_at=None if where.state == "waiting" else now,
     )
+    if not is_new:
+        raise SaleKnown()
 
 
 def sale_hash(connection: Connection, station: str, sale_id: str) -> str:
@@ -132,8 +141,16 @@ def settle_sale(
     captured_fen: int,
     reasons: Sequence[Reason],
     now: datetime,
+    body: str | None = None,
 ) -> SaleResult:
-    """Ends the waiting of a sale, once; one that was sent to a person can still be captured."""
+    """Ends the waiting of a sale, once; one that was sent to a person can still be captured.
+
+    body: the hash of a sale that is not written down yet: it is written as it ends. Raises SaleKnown.
+    """
+    result = SaleResult(sale.sale_id, sale.station, state, visit_id, captured_fen, tuple(reasons))
+    if body is not None:
+        add_sale(connection, sale, body, result, now)
+        return result
     settling = _CAPTURE if state == "captured" else _SETTLE
     changed = settling.run(
         connection,
@@ -147,7 +164,7 @@ def settle_sale(
     )
     if changed != 1:
         raise RuntimeError(f"sale {sale.station}/{sale.sale_id} is settled already")
-    return SaleResult(sale.sale_id, sale.station, state, visit_id, captured_fen, tuple(reasons))
+    return result
 
 
 def sale_from(row: Row[tuple[object, ...]]) -> Sale:
