@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from wallet.fingerprint import LEFT_OUT_IF_EMPTY
+from wallet.frozen import quickly_made
 from wallet.posterior_facts import Posterior as Posterior
 from wallet.posterior_facts import PosteriorPart as PosteriorPart
 from wallet.reading_facts import Corner, ReadingFact
@@ -33,6 +34,7 @@ class Account:
     created_at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Vehicle:
     """A plate bound to an account from `bound_at` to `unbound_at` (None: still bound)."""
@@ -125,6 +127,7 @@ class PaymentRefused:
 PaymentResult = PaymentApplied | PaymentAlreadyApplied | PaymentRefused
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A registered plate that the reading could be.
@@ -140,6 +143,7 @@ class Candidate:
     visits_elsewhere: int = 0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class SightingFact:
     """What a camera says of one car.
@@ -170,6 +174,7 @@ class SightingFact:
     readings: tuple[ReadingFact, ...] = field(default=(), metadata=LEFT_OUT_IF_EMPTY)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason of a decision: a stable code, a sentence for people, and its numbers by name."""
@@ -179,6 +184,7 @@ class Reason:
     numbers: tuple[tuple[str, int], ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Match:
     """Which account a sighting belongs to.
@@ -207,6 +213,7 @@ class Match:
     posterior: Posterior
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One stay of one vehicle on one forecourt; the unit of money.
@@ -236,6 +243,7 @@ class Visit:
     sale_id: str | None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """The answer to a sighting. hold_fen: what this sighting reserved. repeated: it was known already."""
@@ -246,6 +254,7 @@ class Arrival:
     repeated: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Sale:
     """What a pump sold. unit_price_fen is for one litre; sale_id is unique at its station, for ever."""
@@ -261,6 +270,7 @@ class Sale:
     ended_at: datetime
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class SaleResult:
     """Where a sale stands now. A repeated sale gets the same, or what has become of it since it waited."""
