@@ -157,7 +157,7 @@ def test_limits_and_fixed_price_are_looked_for_where_they_are_on_record_or_nobod
     with wallet.engine.connect() as connection:
         unasked = found(connection, NOBODY_LOOKED)
         assert looked_up(connection, fact, likely, None, wallet.rules, forecourt.at(3)).on_record == OnRecord(
-            corrections=False, twins=False, stops=False, looks=False
+            corrections=False, twins=False, stops=False, looks=False, elsewhere=False, waiting=False
         )
         nothing = found(connection, replace(NOBODY_LOOKED, limits=False, tariffs=False))
     assert [row.limits for row in unasked.rows] == [Limits(amount_per_fill_fen=10_000)]
