@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.float32]
 
 STRIDE = 32
 GREY = 114
+# Of a pixel's level, in what the network was trained on.
+SCALE = 1 / 255
 # How far a corner may lie outside the picture, as a share of the picture.
 OUTSIDE = 0.05
 
@@ -23,7 +25,7 @@ OUTSIDE = 0.05
 class Network(Protocol):
     """An exported network in some engine."""
 
-    def run(self, batch: Floats) -> Floats:
+    def run(self, batch: npt.NDArray[np.generic]) -> Floats:
         """The first output for `batch`."""
         ...
 
@@ -32,17 +34,17 @@ class Network(Protocol):
 class Letterbox:
     """A picture scaled into a network's input: pixel = input * 1/scale - offset.
 
-    batch: (1, 3, h, w), laid out pixel by pixel in memory as pictures are.
+    batch: (1, 3, h, w) uint8 RGB, laid out pixel by pixel in memory as pictures are.
     """
 
-    batch: Floats
+    batch: Image
     scale: float
     left: int
     top: int
 
 
 def letterbox(image: Image, long_side_px: int) -> Letterbox:
-    """`image` (H, W, 3) uint8 BGR as (1, 3, h, w) float32 RGB 0..1.
+    """`image` (H, W, 3) uint8 BGR as (1, 3, h, w) uint8 RGB.
 
     The longer side becomes `long_side_px`, the other the next multiple of 32, filled with grey on both sides.
     """
@@ -51,11 +53,8 @@ def letterbox(image: Image, long_side_px: int) -> Letterbox:
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     full_w, full_h = -(-w // STRIDE) * STRIDE, -(-h // STRIDE) * STRIDE
     left, top = (full_w - w) // 2, (full_h - h) // 2
-    small = cv2.cvtColor(resized(image, w, h), cv2.COLOR_BGR2RGB)
-    framed = np.empty((full_h, full_w, 3), np.float32)
-    for border in (framed[:top], framed[top + h :], framed[:, :left], framed[:, left + w :]):
-        border[:] = np.float32(GREY / 255)
-    np.multiply(small, np.float32(1 / 255), out=framed[top : top + h, left : left + w])
+    framed = np.full((full_h, full_w, 3), GREY, np.uint8)
+    framed[top : top + h, left : left + w] = cv2.cvtColor(resized(image, w, h), cv2.COLOR_BGR2RGB)
     return Letterbox(framed.transpose(2, 0, 1)[None], scale, left, top)
 
 

@@ -110,6 +110,20 @@ def test_how_a_batch_lies_in_memory_changes_no_answer() -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("size", [(224, 384), (384, 224)])
+def test_a_network_says_the_same_of_a_picture_as_of_its_levels_as_numbers(
+    engine: str, size: tuple[int, int]
+) -> None:
+    weights = open_weights("plate_detector.onnx")
+    usual = (1, 3, 224, 384)
+    noise = np.random.default_rng(0).integers(0, 256, (1, *size, 3)).astype(np.uint8)
+    picture = noise.transpose(0, 3, 1, 2)
+    shown = load_network(weights, engine, "f32", usual, scale=1 / 255).run(picture)
+    numbers = np.ascontiguousarray(picture / np.float32(255))
+    assert np.abs(shown - load_network(weights, engine, "f32", usual).run(numbers)).max() < 1e-3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_crops_read_together_say_what_they_say_alone(readers: dict, engine: str) -> None:
     crops = [cv2.resize(draw_plate(*plate), (200, 57), interpolation=cv2.INTER_AREA) for plate in PLATES]
     crops.append(cv2.resize(draw_plate("粤B12345", "yellow", rows=2), (200, 57)))

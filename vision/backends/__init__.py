@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from vision.cards import Weights, open_weights
-from vision.detector import PlateDetector, letterbox
+from vision.detector import SCALE, PlateDetector, letterbox
 from vision.errors import EngineMissingError, EngineUnknownError, WeightsUnsuitableError
 from vision.reader import INPUT_SHAPE, TEMPERATURE, Limits, PlateReader
 
@@ -79,7 +79,7 @@ def load_detector(
         found.detect(blank)
         return found
     shape = letterbox(blank, size).batch.shape
-    network = load_network(weights, engine, precision, shape, by_pixel=True)
+    network = load_network(weights, engine, precision, shape, scale=SCALE)
     detector = PlateDetector(network, long_side_px=size, score=score)
     detector.detect(blank)
     return detector
@@ -121,10 +121,12 @@ def load_network(
     shape: Shape | None = None,
     *,
     by_pixel: bool = False,
+    scale: float | None = None,
 ) -> OpenVinoNetwork | OnnxNetwork | TorchNetwork:
     """The network in an engine, one thread. shape: of the batches that it mostly gets.
 
-    by_pixel: these lie in memory pixel by pixel, as `letterbox` and `reader_input` make them.
+    by_pixel: these lie in memory pixel by pixel, as `letterbox` and `reader_input` make them. scale: they are
+    pictures, uint8, by pixel, and the network takes their levels times this; else they are float32.
     Raises EngineMissingError, EngineUnknownError, WeightsUnsuitableError.
     """
     chosen = choose_engine(engine)
@@ -133,15 +135,15 @@ def load_network(
             case "openvino":
                 from vision.backends.openvino import OpenVinoNetwork
 
-                return OpenVinoNetwork(weights.content, precision, shape, by_pixel=by_pixel)
+                return OpenVinoNetwork(weights.content, precision, shape, by_pixel=by_pixel, scale=scale)
             case "onnx":
                 from vision.backends.onnx import OnnxNetwork
 
-                return OnnxNetwork(weights.content)
+                return OnnxNetwork(weights.content, scale)
             case "torch":
                 from vision.backends.torch import TorchNetwork
 
-                return TorchNetwork(weights.content)
+                return TorchNetwork(weights.content, scale)
     except ImportError as error:
         raise EngineMissingError(engine, *PACKAGES[chosen]) from error
     except ValueError as error:

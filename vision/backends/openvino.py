@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import openvino  # type: ignore[import-untyped]
+from openvino import opset13 as ops
 from openvino.preprocess import PrePostProcessor  # type: ignore[import-untyped]
 
 Floats = npt.NDArray[np.float32]
@@ -20,8 +21,9 @@ class OpenVinoNetwork:
 
     shape: compiled for batches of this shape, which saves a tenth to a fifth of the time; the first batch of
     another shape compiles the network once more, for any. by_pixel: the batches lie in memory pixel by pixel;
-    others are taken too and copied first. notes: the metadata of the file. Raises ValueError where the
-    content is no network.
+    others are taken too and copied first. scale: it is shown pictures, uint8, by pixel, and takes their
+    levels times this; without, float32. notes: the metadata of the file. Raises ValueError where the content
+    is no network.
     """
 
     takes_batches = True
@@ -33,10 +35,12 @@ class OpenVinoNetwork:
         shape: Shape | None = None,
         *,
         by_pixel: bool = False,
+        scale: float | None = None,
     ) -> None:
         self._content = content
         self._shape = shape
-        self._by_pixel = by_pixel
+        self._by_pixel = by_pixel or scale is not None
+        self._scale = scale
         self._options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -55,8 +59,10 @@ class OpenVinoNetwork:
         self._any = None if shape is not None else self._usual
         self._lock = threading.Lock()
 
-    def run(self, batch: Floats) -> Floats:
+    def run(self, batch: npt.NDArray[np.generic]) -> Floats:
         """The first output for `batch`."""
+        if self._scale is not None and batch.shape != self._shape:
+            batch = np.multiply(batch, self._scale, dtype=np.float32)
         laid_out = np.ascontiguousarray(batch.transpose(0, 2, 3, 1) if self._by_pixel else batch)
         with self._lock:
             request = self._request_for(batch)
@@ -64,7 +70,7 @@ class OpenVinoNetwork:
             request.infer()
             return np.array(request.get_output_tensor(0).data, np.float32)
 
-    def _request_for(self, batch: Floats) -> Any:
+    def _request_for(self, batch: npt.NDArray[np.generic]) -> Any:
         if batch.shape == self._shape:
             return self._usual
         if self._any is None:
@@ -75,12 +81,29 @@ class OpenVinoNetwork:
         """What runs the network, for batches of one shape or of any."""
         if shape is not None:
             model.reshape(shape)
-        if self._by_pixel:
+        if self._scale is not None and shape is not None:
+            model = _shown_pictures(model, self._scale)
+        elif self._by_pixel:
             steps = PrePostProcessor(model)
             steps.input().tensor().set_layout(openvino.Layout("NHWC"))
             steps.input().model().set_layout(openvino.Layout("NCHW"))
             model = steps.build()
         return self._core.compile_model(model, "CPU", self._options).create_infer_request()
+
+
+def _shown_pictures(model: Any, scale: float) -> Any:
+    """The same network, of one shape, for pictures: (N, h, w, 3) uint8.
+
+    Scaled before the channels come first, no value is moved in memory, and all come out as scaled outside.
+    Networks for any shape would do it in bfloat16, and not the same.
+    """
+    count, channels, height, width = model.input(0).shape
+    pictures = ops.parameter([count, height, width, channels], np.uint8)
+    scaled = ops.multiply(ops.convert(pictures, "f32"), ops.constant(np.float32(scale)))
+    channels_first = ops.transpose(scaled, ops.constant([0, 3, 1, 2]))
+    for target in model.input(0).get_target_inputs():
+        target.replace_source_output(channels_first.output(0))
+    return openvino.Model(model.get_results(), [pictures])
 
 
 def _notes(model: Any) -> dict[str, str]:

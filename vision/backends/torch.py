@@ -14,12 +14,14 @@ Floats = npt.NDArray[np.float32]
 class TorchNetwork:
     """An ONNX file as a module of PyTorch.
 
-    device: as torch names them; None: the GPU where there is one. takes_batches: whether they are quicker
-    than one after the other. notes: the metadata of the file. Raises ValueError where the content is no
-    network, or has a layer that onnx2torch does not know.
+    scale: it is shown pictures, uint8, and takes their levels times this; without, float32. device: as torch
+    names them; None: the GPU where there is one. takes_batches: whether they are quicker than one after the
+    other. notes: the metadata of the file. Raises ValueError where the content is no network, or has a layer
+    that onnx2torch does not know.
     """
 
-    def __init__(self, content: bytes, device: str | None = None) -> None:
+    def __init__(self, content: bytes, scale: float | None = None, *, device: str | None = None) -> None:
+        self._scale = scale
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.takes_batches = self._device.type != "cpu"
         try:
@@ -29,10 +31,11 @@ class TorchNetwork:
         except (NotImplementedError, RuntimeError, ValueError) as error:
             raise ValueError(str(error)) from error
 
-    def run(self, batch: Floats) -> Floats:
+    def run(self, batch: npt.NDArray[np.generic]) -> Floats:
         """The first output for `batch`."""
+        floats = batch if self._scale is None else np.multiply(batch, self._scale, dtype=np.float32)
         with torch.inference_mode():
-            output = self._module(torch.from_numpy(batch).to(self._device))
+            output = self._module(torch.from_numpy(floats).to(self._device))
         first = output if isinstance(output, torch.Tensor) else output[0]
         return np.asarray(first.float().cpu().numpy(), np.float32)
 
