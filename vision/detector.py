@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -100,19 +101,16 @@ def decode_poses(
     raw: (4 + 1 + 8 or 12, anchors): centre x, y, width, height, score, then x, y (and visibility) of each
     corner, in pixels of the network's input. size: width and height of the picture.
     """
-    likely = raw[:, raw[4] >= score]
-    if likely.shape[1] == 0:
-        return []
-    likely = likely[:, np.argsort(-likely[4], kind="stable")]
-    kept = suppress(likely[:4].T, overlap)
-    per_corner = (raw.shape[0] - 5) // 4
-    corners = likely[5:, kept].T.reshape(len(kept), 4, per_corner)[:, :, :2]
-    corners = (corners - np.array([boxed.left, boxed.top], np.float32)) / np.float32(boxed.scale)
-    return [
-        Detection(clipped(found, size), float(likely[4, k]))
-        for found, k in zip(corners, kept, strict=True)
-        if is_plausible(found)
-    ]
+    found = np.flatnonzero(raw[4] >= score)
+    likely = raw[:, found[np.argsort(-raw[4, found], kind="stable")]]
+    left, top = boxed.left, boxed.top
+    detections = []
+    for k in suppress(likely[:4].T.tolist(), overlap):
+        corners = likely[5:, k].reshape(4, -1)[:, :2]
+        corners = (corners - np.array([left, top], np.float32)) / np.float32(boxed.scale)
+        if is_plausible(corners):
+            detections.append(Detection(clipped(corners, size), float(likely[4, k])))
+    return detections
 
 
 def clipped(corners: Corners, size: tuple[int, int]) -> Corners:
@@ -123,16 +121,19 @@ def clipped(corners: Corners, size: tuple[int, int]) -> Corners:
     return np.clip(corners, low, high).astype(np.float32)
 
 
-def suppress(boxes: Floats, overlap: float) -> list[int]:
-    """Indices of the boxes to keep. boxes: (N, 4) centre x, y, width, height, best first."""
-    low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
-    areas = np.prod(np.maximum(high - low, 0), axis=1)
-    open_ = np.arange(len(boxes))
-    kept = []
-    while open_.size:
-        first, rest = open_[0], open_[1:]
-        kept.append(int(first))
-        sides = np.minimum(high[first], high[rest]) - np.maximum(low[first], low[rest])
-        shared = np.prod(np.maximum(sides, 0), axis=1)
-        open_ = rest[shared <= overlap * (areas[first] + areas[rest] - shared + 1e-9)]
+def suppress(boxes: Sequence[Sequence[float]], overlap: float) -> list[int]:
+    """Indices of the boxes to keep. boxes: centre x, y, width, height of each, best first.
+
+    Few are ever likely: plain numbers are quicker than arrays of them.
+    """
+    kept: list[int] = []
+    for i, (x, y, w, h) in enumerate(boxes):
+        for other_x, other_y, other_w, other_h in (boxes[k] for k in kept):
+            across = min(x + w / 2, other_x + other_w / 2) - max(x - w / 2, other_x - other_w / 2)
+            down = min(y + h / 2, other_y + other_h / 2) - max(y - h / 2, other_y - other_h / 2)
+            shared = max(across, 0.0) * max(down, 0.0)
+            if shared > overlap * (w * h + other_w * other_h - shared + 1e-9):
+                break
+        else:
+            kept.append(i)
     return kept
