@@ -91,7 +91,8 @@ class PlateReader:
 
     def _read(self, crop: Image, rows: Sequence[int], output: Floats) -> PlateText:
         """output: of the network, for the first of the layouts."""
-        colours = colour_probabilities(crop)
+        # One after the other: what both do to the crop is then still in the processor's caches.
+        colours, paint = colour_probabilities(crop), paint_probabilities(crop)
         weights = kind_weights(colours)
         decoder = self.military_decoder if may_be_military(crop, colours) else self.decoder
         best = decoder.decode(output, weights)
@@ -100,7 +101,7 @@ class PlateReader:
                 break
             [output] = self._run([reader_line(crop, count)])
             best = max(best, decoder.decode(output, weights), key=lambda found: found.probability)
-        return plate_text(best, colours, self.limits, paint_probabilities(crop))
+        return plate_text(best, colours, self.limits, paint)
 
     def _run(self, lines: Sequence[Image]) -> Sequence[Floats]:
         if self.batches and len(lines) > 1:
