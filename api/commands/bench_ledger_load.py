@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from queue import SimpleQueue
 from random import Random
 from typing import Any
 
@@ -97,21 +98,29 @@ def in_flight(wallet: Wallet, debits: Debits, seconds: float, most: int, *, alon
     """
     submit = wallet.store.submit_alone if alone else wallet.store.submit
     latencies: list[float] = []
-    waiting: deque[Future[Any]] = deque()
+    failures: list[BaseException] = []
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(most):
+        room.put(None)
+
+    def note(answer: Future[Any], asked: float) -> None:
+        latencies.append((time.perf_counter() - asked) * 1000)
+        if (failure := answer.exception()) is not None:
+            failures.append(failure)
+        room.put(None)
+
     started = time.perf_counter()
     for debit in debits:
-        if time.perf_counter() - started >= seconds:
-            break
-        if len(waiting) >= most:
-            waiting.popleft().result()
+        room.get()
         asked = time.perf_counter()
-        answer = submit(debit)
-        answer.add_done_callback(
-            lambda _, asked=asked: latencies.append((time.perf_counter() - asked) * 1000)  # type: ignore[misc]
-        )
-        waiting.append(answer)
-    while waiting:
-        waiting.popleft().result()
+        if asked - started >= seconds or failures:
+            room.put(None)
+            break
+        submit(debit).add_done_callback(partial(note, asked=asked))
+    for _ in range(most):
+        room.get()
+    if failures:
+        raise failures[0]
     return Run(len(latencies), time.perf_counter() - started, latencies)
 
 
