@@ -106,10 +106,16 @@ def test_what_is_taken_on_arrival_is_one_piece_at_the_fixed_price(wallet, foreco
 
 
 def test_the_price_of_the_rules_is_told_as_entry(engine, database_url, forecourt):
-    forecourt.wallet = open_wallet(database_url, Rules(entry_fee_fen=500), engine=engine)
-    forecourt.customer(PLATE)
+    wallet = forecourt.wallet = open_wallet(database_url, Rules(entry_fee_fen=500), engine=engine)
+    account_id = forecourt.customer(PLATE)
+    (vehicle,) = wallet.vehicles(account_id)
+    with wallet.engine.connect() as connection:
+        likely, moment = Likely(vehicle, 999_500, None, 0), forecourt.at(0)
+        case = Case(connection, forecourt.sighting(PLATE), likely, None, wallet.rules, forecourt.at(3))
+        tariff = terms.on_arrival(case, []).tariff
+    assert tariff == StationTariff("rules", "demo", "entry", 500, moment, "rules", moment)
     visit = forecourt.arrive(PLATE).visit
-    sale, _ = forecourt.wallet.sale("demo", visit.sale_id)
+    sale, _ = wallet.sale("demo", visit.sale_id)
     assert (sale.pump, sale.grade, sale.unit_price_fen, sale.amount_fen) == ("1", "entry", 500, 500)
 
 
