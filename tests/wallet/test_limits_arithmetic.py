@@ -130,6 +130,12 @@ def test_what_makes_no_sense_is_refused_by_the_name_of_its_field(field, refused)
     assert error.value.rule
 
 
+def test_names_that_are_refused_together_are_told_together():
+    with pytest.raises(Invalid) as refused:
+        check_limits(Limits(stations=("north", "north")), of_vehicle=True)
+    assert refused.value.given == "('north', 'north')"
+
+
 @pytest.mark.parametrize(
     ("field", "of_a_car"), [("tank_ml", {"tank_ml": 50_000}), ("fuel", {"fuel": "petrol"})]
 )
