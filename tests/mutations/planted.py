@@ -160,8 +160,8 @@ PLANTED = (
     Planted(
         "charges of one wallet wait for each other's commits",
         "wallet/store/batching.py",
-        "return last is None or last.done()",
-        "return True",
+        "if last is not None and not last.done():",
+        "if False:",
         wallet_tests("singles"),
         "postgresql",
     ),
