@@ -29,6 +29,7 @@ from models.plate_crops.views import another_view
 from vision.backends import load_reader, load_second_reader
 from vision.colour import colour_probabilities
 from vision.ensemble import Trust, combine
+from vision.paint import paint_probabilities
 from vision.reader import PlateReader, kind_weights, plate_text, reader_input, reader_line
 from vision.rectify import level
 from vision.types import PlateText
@@ -96,9 +97,9 @@ def fit_temperature(reader: PlateReader, crops: list[Labelled], name: str) -> tu
     """The temperature with the least log loss, and the readings at it."""
     seen = []
     for crop, _ in track(crops, description=name):
-        colours = colour_probabilities(crop)
+        colours, paint = colour_probabilities(crop), paint_probabilities(crop)
         [output] = reader.network.run(reader_input(reader_line(crop)))
-        seen.append((reader.decoder.decode(output, kind_weights(colours)), colours))
+        seen.append((reader.decoder.decode(output, kind_weights(paint)), colours))
 
     def readings(temperature: float) -> list[PlateText]:
         limits = replace(reader.limits, temperature=temperature)

@@ -1,7 +1,7 @@
 """The paint of a plate by a small network over the pixels of its levelled crop, with probabilities.
 
-`vision.colour` measures ground and characters; that tells the decoder which kinds of plates to expect, and a
-plate of ours from a stranger's. Where a colour is said it counts: the same text may stand on another.
+It tells the decoder which kinds of plates to expect, and says the colour: the same text may stand on another.
+`vision.colour` measures ground and characters; that tells a plate of ours from a stranger's.
 The network (`models/plate_colour`) has seen real blue plates and painted ones of all colours in the same poor
 lights, so that it knows when pixels no longer tell. What is left then is how often each colour is met.
 """

@@ -93,7 +93,7 @@ class PlateReader:
         """output: of the network, for the first of the layouts."""
         # One after the other: what both do to the crop is then still in the processor's caches.
         colours, paint = colour_probabilities(crop), paint_probabilities(crop)
-        weights = kind_weights(colours)
+        weights = kind_weights(paint)
         decoder = self.military_decoder if may_be_military(crop, colours) else self.decoder
         best = decoder.decode(output, weights)
         for count in rows[1:]:

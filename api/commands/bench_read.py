@@ -6,7 +6,7 @@ turns, so that whatever else the machine does meets both. With `--json` one obje
     machine: cpu, cores, amx; frame: width, height; rounds; weights_mb; detector_long_side_px
     engines: by name
         ours: detect, level, read and total ms; least_ms: the total of the cheapest frame; detections: a frame
-        parts: what the stages consist of: letterbox, detector, boxes (from its output), colour, input,
+        parts: what the stages consist of: letterbox, detector, boxes (from its output), colour, paint, input,
                reader, decoder, text; measured on the frame a second time, when less is waited for memory
         second_reader: ms of one crop
         reference: detect, crop, read and total ms
@@ -40,6 +40,7 @@ from vision.backends import load_detector, load_reader, load_second_reader
 from vision.cards import WEIGHTS
 from vision.colour import colour_probabilities
 from vision.detector import PlateDetector, decode_poses, letterbox
+from vision.paint import paint_probabilities
 from vision.reader import PlateReader, kind_weights, plate_text, reader_input, reader_line
 from vision.rectify import level, possible_rows
 from vision.types import Image
@@ -127,10 +128,11 @@ class EngineBench:
         size = (frame.shape[1], frame.shape[0])
         timed("boxes", lambda: decode_poses(raw, boxed, size, detector.score, detector.overlap))
         colours = timed("colour", lambda: colour_probabilities(crop))
+        paint = timed("paint", lambda: paint_probabilities(crop))
         batch = timed("input", lambda: reader_input(reader_line(crop, rows)))
         output = timed("reader", lambda: reader.network.run(batch))[0]
-        decoded = timed("decoder", lambda: reader.decoder.decode(output, kind_weights(colours)))
-        timed("text", lambda: plate_text(decoded, colours, reader.limits))
+        decoded = timed("decoder", lambda: reader.decoder.decode(output, kind_weights(paint)))
+        timed("text", lambda: plate_text(decoded, colours, reader.limits, paint))
 
     def figures(self) -> dict[str, Any]:
         """What is printed of this engine."""

@@ -3,11 +3,15 @@
 import math
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import pytest
 
+from vision.colour import colour_probabilities
 from vision.ctc import Decoded
-from vision.plates import CIVIL, ENERGY_LARGE, ENERGY_SMALL, Kind
-from vision.reader import Limits, evened, plate_text
+from vision.plate_art import draw_plate
+from vision.plates import ALPHABET, CIVIL, ENERGY_LARGE, ENERGY_SMALL, Kind
+from vision.reader import Limits, PlateReader, evened, plate_text
 from vision.types import Colour
 
 BLUE: dict[Colour, float] = {"blue": 0.96, "green": 0.01, "yellow": 0.01, "white": 0.01, "black": 0.01}
@@ -81,3 +85,29 @@ def test_a_sure_letter_behind_the_energy_letter_stays() -> None:
 def test_letters_of_other_plates_are_weighed_as_they_are(text: str, kind: Kind) -> None:
     before = replace(energy(text, {"D": 0.6, "0": 0.4}), kind=kind, kinds={kind.name: 1.0})
     assert evened(before, LETTERS_OFTENER) == before
+
+
+class Torn:
+    """A network torn between a text and the same with a character swallowed."""
+
+    def __init__(self, text: str, swallowed: int, share: float) -> None:
+        classes = ["", *ALPHABET]
+        self.output = np.zeros((1, 2 * len(text), len(classes)), np.float32)
+        for i, character in enumerate(text):
+            seen = share if i == swallowed else 1.0
+            self.output[0, 2 * i, classes.index(character)] = seen
+            self.output[0, 2 * i, 0] = 1 - seen
+            self.output[0, 2 * i + 1, 0] = 1.0
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        return self.output
+
+
+def test_a_green_plate_in_blue_light_keeps_its_eighth_character() -> None:
+    text = "皖AD19789"
+    plate = cv2.resize(draw_plate(text, "green"), (168, 48), interpolation=cv2.INTER_AREA)
+    dim = cv2.GaussianBlur((plate * np.array([0.48, 0.4, 0.4])).astype(np.uint8), (0, 0), 2)
+    assert colour_probabilities(dim)["green"] < 0.6
+    said = PlateReader(Torn(text, 5, 0.4), ["", *ALPHABET]).read(dim)
+    assert (said.text, said.colour) == (text, "green")
+    assert said.confidence > 0.9
