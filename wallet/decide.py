@@ -13,12 +13,10 @@ from math import prod
 from typing import Final
 
 from wallet.facts import Outcome, Posterior, Reason, SightingFact, Vehicle
-from wallet.frozen import quickly_made
 from wallet.money import MILLION, format_yuan, share_down, share_up, times_up
 from wallet.rules import Rules
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Likely:
     """The most likely registered vehicle, and the next one."""
@@ -38,7 +36,6 @@ class Likely:
 SAME_ERROR_PPM: Final = 100_000
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What another camera surely said of the car: the very text and colour of the likely vehicle.
@@ -52,7 +49,6 @@ class Proof:
     runner_up_ppm: int | None = None
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Said:
     """What all cameras say. read_ppm: chance that the text is wrong; is_plate: one of them read the plate."""
@@ -62,7 +58,6 @@ class Said:
     is_plate: bool
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What to do with a sighting, and why. amount_fen: what was weighed against the chance of being wrong."""
@@ -113,7 +108,6 @@ def stranger(sighting: SightingFact, why: Reason) -> Decision:
     return Decision("review" if waits else "none", None, sighting.wrong_ppm, 0, 0, None, 0, (why,))
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What should be held, besides the rules.

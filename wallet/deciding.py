@@ -13,11 +13,9 @@ from typing import Any
 
 from wallet.decide import Proof, Wanted
 from wallet.facts import Reason, Vehicle, Visit
-from wallet.frozen import quickly_made
 from wallet.rules import Rules
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class StayNote:
     """The stay that a sighting continued."""
@@ -27,7 +25,6 @@ class StayNote:
     hold_fen: int
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """What the posterior was made of. traffic_id: of a snapshot that was registered; plates once each.
@@ -109,7 +106,6 @@ class DeciderFact:
     first_used_at: datetime
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Deciding:
     """Who decides now: ids of registered deciders, None where nobody said. shadow: rules tried beside.

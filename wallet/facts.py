@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Literal
 
 from wallet.fingerprint import LEFT_OUT_IF_EMPTY
-from wallet.frozen import quickly_made
 from wallet.posterior_facts import Posterior as Posterior
 from wallet.posterior_facts import PosteriorPart as PosteriorPart
 from wallet.reading_facts import Corner, ReadingFact
@@ -34,7 +33,6 @@ class Account:
     created_at: datetime
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Vehicle:
     """A plate bound to an account from `bound_at` to `unbound_at` (None: still bound)."""
@@ -127,7 +125,6 @@ class PaymentRefused:
 PaymentResult = PaymentApplied | PaymentAlreadyApplied | PaymentRefused
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A registered plate that the reading could be.
@@ -143,7 +140,6 @@ class Candidate:
     visits_elsewhere: int = 0
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class SightingFact:
     """What a camera says of one car.
@@ -174,7 +170,6 @@ class SightingFact:
     readings: tuple[ReadingFact, ...] = field(default=(), metadata=LEFT_OUT_IF_EMPTY)
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One reason of a decision: a stable code, a sentence for people, and its numbers by name."""
@@ -184,7 +179,6 @@ class Reason:
     numbers: tuple[tuple[str, int], ...] = ()
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Match:
     """Which account a sighting belongs to.
@@ -213,7 +207,6 @@ class Match:
     posterior: Posterior
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One stay of one vehicle on one forecourt; the unit of money.
@@ -243,7 +236,6 @@ class Visit:
     sale_id: str | None
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """The answer to a sighting. hold_fen: what this sighting reserved. repeated: it was known already."""
@@ -254,7 +246,6 @@ class Arrival:
     repeated: bool = False
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Sale:
     """What a pump sold. unit_price_fen is for one litre; sale_id is unique at its station, for ever."""
@@ -270,7 +261,6 @@ class Sale:
     ended_at: datetime
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class SaleResult:
     """Where a sale stands now. A repeated sale gets the same, or what has become of it since it waited."""

@@ -14,12 +14,10 @@ from sqlalchemy import Connection
 from wallet import clones, corrections, second_looks, stops, terms, twins
 from wallet.decide import Likely
 from wallet.facts import Reason, SightingFact, Visit
-from wallet.frozen import quickly_made
 from wallet.rules import Rules
 from wallet.store.on_record import NOBODY_LOOKED, OnRecord, on_record
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Case:
     """A sighting of a likely vehicle whose wallet is locked, and the stay it continues, if any.

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wallet.frozen import quickly_made
 
-
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class PosteriorPart:
     """One line of the sum behind a posterior; plate: None for "none of them".
@@ -23,7 +20,6 @@ class PosteriorPart:
     ppm: int
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Posterior:
     """How likely each registered plate is, given the readings, and that it is none of them; in ppm.

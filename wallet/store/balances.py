@@ -10,13 +10,11 @@ from sqlalchemy import Connection, String, bindparam, literal_column, select, up
 
 from wallet.errors import AccountUnknown
 from wallet.facts import StatementLine
-from wallet.frozen import quickly_made
 from wallet.ledger import Part, Transfer, Wallet
 from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import captures, holds, ledger_accounts, ledger_transfers, transfers, wallets
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Money reserved for one visit."""

@@ -17,13 +17,11 @@ from sqlalchemy import (
 )
 
 from wallet.facts import Vehicle
-from wallet.frozen import quickly_made
 from wallet.store.statements import Statement
 from wallet.tables import corrections, limits, matches, plate_stops, sales, sightings, station_tariffs
 from wallet.twin_tables import twins
 
 
-@quickly_made
 @dataclass(frozen=True, slots=True)
 class OnRecord:
     """False: there is no such row, so that nobody need look for one; True: there is, or nobody has looked.
