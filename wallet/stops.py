@@ -99,11 +99,7 @@ def freeze(connection: Connection, command: Command, plate: str, reason: str) ->
     check_text("reason", reason, 200)
 
     def work() -> PlateStopped | Rejected:
-        known = rows.newest_vehicle(connection, plate)
-        if known is None:
-            raise VehicleUnknown(plate)
-        vehicle_id, account_id = known
-        balances.lock_wallet(connection, account_id)
+        vehicle_id, account_id = _owner_of(connection, plate)
         if any(stop.kind == "frozen" for stop in rows.stops_of(connection, plate, only_open=True)):
             return Rejected("already_frozen", f"{plate} is frozen already.")
         stop_id = command.new_id()
@@ -119,6 +115,21 @@ def freeze(connection: Connection, command: Command, plate: str, reason: str) ->
         return PlateStopped(stop_id, plate, "frozen", released_fen)
 
     return once(connection, command, work)
+
+
+def _owner_of(connection: Connection, plate: str) -> tuple[str, str]:
+    """(vehicle id, account id) of the plate's newest binding, its wallet locked. Raises VehicleUnknown.
+
+    While we wait for the wallet the plate may pass to another account: then that one's is locked too.
+    """
+    known: tuple[str, str] | None = None
+    while (newest := rows.newest_vehicle(connection, plate)) != known:
+        known = newest
+        if known is not None:
+            balances.lock_wallet(connection, known[1])
+    if known is None:
+        raise VehicleUnknown(plate)
+    return known
 
 
 def release(connection: Connection, command: Command, stop_id: str, reason: str) -> PlateReleased | Rejected:

@@ -336,3 +336,20 @@ def test_a_busy_hour_on_shared_wallets_adds_up(wallet, forecourt):
     taken = sum(visit.captured_fen for visit in wallet.visits(limit=1_000))
     assert sum(forecourt.total_fen(account_id) for account_id in fleets) == 610_000 - taken
     assert all(wallet.balance(account_id).held_fen == 0 for account_id in fleets)
+
+
+def test_a_plate_that_passes_to_another_owner_while_it_is_being_frozen_is_frozen_there(wallet, forecourt):
+    forecourt.customer("粤B12345", 100_000)
+    heir = forecourt.customer("粤B54321", 100_000)
+
+    def pass_on(tx):
+        people.unbind_vehicle(tx, "粤B12345", forecourt.at(1))
+        people.bind_vehicle(tx, heir, "粤B12345", "blue", "again", new_uuid7, forecourt.at(2))
+
+    _meanwhile(
+        wallet,
+        pass_on,
+        lambda: wallet.limits.freeze("粤B12345", "sold", key="f1", actor="wang", now=forecourt.at(3)),
+    )
+    assert [stop.account_id for stop in wallet.limits.stops("粤B12345")] == [heir]
+    assert forecourt.arrive("粤B12345").hold_fen == 0
