@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli_bench import bench
+from api.cli_cameras import cameras
 from api.cli_fees import fees
 from api.cli_options import EngineOption, JsonOption
 from api.cli_proof import proof
@@ -31,11 +32,11 @@ app.add_typer(operator, name="operator")
 app.add_typer(device, name="device")
 app.add_typer(outbox, name="outbox")
 app.add_typer(fees, name="fees")
+app.add_typer(cameras)
 app.add_typer(proof)
 app.add_typer(pumps)
 
 ReadersOption = Annotated[str, typer.Option(help="first, second or both: who reads the plates.")]
-CamerasOption = Annotated[Path, typer.Option("--cameras", help="The file that names the cameras.")]
 
 
 @app.command()
@@ -59,18 +60,6 @@ def serve(
     from api.commands.serve import serve as run
 
     run(host, port)
-
-
-@app.command()
-def watch(
-    camera: Annotated[str, typer.Option("--camera", help="Name of the camera in the file.")],
-    cameras: CamerasOption = Path("cameras.toml"),
-    engine: EngineOption = "auto",
-) -> None:
-    """Watch one camera and hand its sightings to the service, or print them where the file names none."""
-    from api.commands.watch import watch as run
-
-    raise typer.Exit(run(cameras, camera, engine))
 
 
 @app.command()

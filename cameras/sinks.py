@@ -87,9 +87,9 @@ class ServiceSink:
         self._now = now
         self._kept = kept
         self._swept_at: datetime | None = None
-        self._lock = take_lock(camera.name, folder / "outbox" / f"{camera.name}.lock")
+        self._lock = take_lock(camera.name, spool_folder(folder) / f"{camera.name}.lock")
         self.evidence = EvidenceStore(folder / "evidence")
-        self.outbox = Outbox(folder / "outbox" / f"{camera.name}.db")
+        self.outbox = Outbox(spool_folder(folder) / f"{camera.name}.db")
         backoff = Backoff(rng or random.Random())  # noqa: S311 - no secret depends on it
         self.sender = OutboxSender(self.outbox, self.evidence, link, backoff)
         self.sender.start()
@@ -185,6 +185,11 @@ class JsonLinesSink:
     def _write(self, message: dict[str, Any]) -> None:
         self._stream.write(json.dumps(message, ensure_ascii=False) + "\n")
         self._stream.flush()
+
+
+def spool_folder(folder: Path) -> Path:
+    """Where the spools of all cameras are, NAME.db each, in the folder of all that is kept."""
+    return folder / "outbox"
 
 
 def take_lock(camera: str, path: Path) -> TextIO:

@@ -31,7 +31,7 @@ from vision.plates import is_supported
 
 SEED: Final = 11
 STOPS_SEED: Final = 50_000_017
-STILLS, QUICK_STILLS = 1000, 12
+STILLS, QUICK_STILLS = 1200, 12
 MISREADS: Final = Path(__file__).parents[2] / "vision" / "assets" / "misreads.json"
 LARGEST_BYTES: Final = 800_000
 # The file is written again after so many stills: what was measured is not lost.
