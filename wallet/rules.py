@@ -46,7 +46,7 @@ class Rules:
     dispute_cost_fen: int = 5_000
     review_cost_fen: int = 200
     delay_cost_fen: int = 100
-    auto_ceiling_ppm: int = 20_000
+    auto_ceiling_ppm: int = 10_000
     runner_up_floor_ppm: int = 1_000
     review_floor_ppm: int = 20_000
     twin_floor_ppm: int = 50_000

@@ -74,7 +74,7 @@ def test_the_same_reading_is_good_enough_for_30_yuan_and_not_for_900():
     [
         (_sighting(text="粤B12348"), "fuzzy_match"),
         (_sighting(colour="yellow"), "colour_differs"),
-        (_sighting(wrong_ppm=20_001), "unsure_reading"),
+        (_sighting(wrong_ppm=10_001), "unsure_reading"),
     ],
 )
 def test_each_doubt_alone_needs_a_person_and_is_named(sighting, code):
@@ -136,7 +136,7 @@ def test_the_sum_is_kept_with_the_decision_as_numbers():
     assert (unsure.code, dict(unsure.numbers)["expected_loss_fen"]) == ("unsure_reading", 4_500)
 
 
-@pytest.mark.parametrize(("wrong_ppm", "outcome"), [(20_000, "auto"), (20_001, "review")])
+@pytest.mark.parametrize(("wrong_ppm", "outcome"), [(10_000, "auto"), (10_001, "review")])
 def test_a_reading_at_the_ceiling_moves_money_and_above_it_none(wrong_ppm, outcome):
     assert _decide(_sighting(wrong_ppm=wrong_ppm)).outcome == outcome
 
@@ -196,9 +196,9 @@ def _read(text="粤B12345", province=999_000, serial=999_900, wrong_ppm=500):
 
 
 def test_a_doubt_between_two_provinces_is_left_to_who_comes_to_the_station():
-    unsure = _read(province=800_000, wrong_ppm=210_000)
-    # 790,000 of what the province leaves to itself: 800,000 of 999,000.
-    assert serial_wrong_ppm(unsure) == 13_488
+    unsure = _read(province=800_000, wrong_ppm=205_000)
+    # 795,000 of what the province leaves to itself: 800,000 of 999,000.
+    assert serial_wrong_ppm(unsure) == 7_244
     assert _decide(unsure).outcome == "auto"
     assert _codes(_decide(unsure, 粤B12345=993_333)) == ["unsure_reading"]
 
@@ -227,10 +227,10 @@ def test_every_reason_tells_the_numbers_it_was_made_of_by_name():
     def told(decision):
         return {reason.code: dict(reason.numbers) for reason in decision.reasons}
 
-    doubtful = told(_decide(_sighting(wrong_ppm=20_001), 粤B12345=998_000, 粤B12346=1_000))
+    doubtful = told(_decide(_sighting(wrong_ppm=10_001), 粤B12345=998_000, 粤B12346=1_000))
     assert doubtful == {
         "look_alike": {"runner_up_ppm": 1_000, "runner_up_floor_ppm": 1_000},
-        "unsure_reading": {"reading_wrong_ppm": 20_001, "auto_ceiling_ppm": 20_000},
+        "unsure_reading": {"reading_wrong_ppm": 10_001, "auto_ceiling_ppm": 10_000},
     }
     poor = without_funds(_decide(), 4_999, 5_000)
     assert told(poor) == {"insufficient_balance": {"available_fen": 4_999, "least_fen": 5_000}}
@@ -302,14 +302,14 @@ def _at(text, **listed):
 
 
 def test_two_sure_cameras_of_one_text_leave_a_tenth_of_what_speaks_against_it():
-    assert _together(wrong_ppm=20_000) == (True, 20_000, 100, 90)
-    assert _together(wrong_ppm=20_000, text=TWIN.plate) == (False, 20_000, 1_000, 900)
-    assert _together(wrong_ppm=20_000, colour="green") == (True, 20_000, 1_000, 900)
-    assert _together(proof=None, wrong_ppm=20_000) == (True, 20_000, 1_000, 900)
+    assert _together(wrong_ppm=10_000) == (True, 10_000, 100, 90)
+    assert _together(wrong_ppm=10_000, text=TWIN.plate) == (False, 10_000, 1_000, 900)
+    assert _together(wrong_ppm=10_000, colour="green") == (True, 10_000, 1_000, 900)
+    assert _together(proof=None, wrong_ppm=10_000) == (True, 10_000, 1_000, 900)
 
 
 def test_an_unsure_look_that_agrees_is_as_sure_as_the_entry_until_it_is_likelier_wrong_than_right():
-    assert _together(wrong_ppm=20_001) == (True, 100, 500, 20)
+    assert _together(wrong_ppm=10_001) == (True, 100, 500, 20)
     assert _together(wrong_ppm=500_000) == (True, 100, 500, 20)
     assert _together(wrong_ppm=500_001) == (True, 500_001, 1_000, 900)
     assert _together(proof=Proof(100), wrong_ppm=60_000) == (True, 60_000, 1_000, 900)
@@ -320,9 +320,9 @@ def test_of_what_the_look_and_the_entry_say_against_the_plate_the_less_counts():
     assert _together(likely=better, wrong_ppm=60_000) == (True, 100, 100, 10)
 
 
-@pytest.mark.parametrize(("wrong_ppm", "is_heard"), [(20_000, True), (20_001, False)])
+@pytest.mark.parametrize(("wrong_ppm", "is_heard"), [(10_000, True), (10_001, False)])
 def test_an_entry_is_heard_up_to_the_ceiling_of_a_reading(wrong_ppm, is_heard):
-    said = (True, 20_000, 500, 20) if is_heard else (True, 60_000, 1_000, 900)
+    said = (True, 10_000, 500, 20) if is_heard else (True, 60_000, 1_000, 900)
     assert _together(proof=Proof(wrong_ppm, 500, 20), wrong_ppm=60_000) == said
 
 

@@ -23,9 +23,9 @@ def codes(*looks, elsewhere=(), **cars):
 
 
 def test_a_sure_text_one_character_off_is_a_reason_that_tells_no_plate():
-    [reason] = doubts(MINE, "blue", [Look("entry", OTHER, 20_000, "blue")], station(), Rules())
+    [reason] = doubts(MINE, "blue", [Look("entry", OTHER, 10_000, "blue")], station(), Rules())
     assert reason.code == "read_otherwise"
-    assert dict(reason.numbers) == {"other_wrong_ppm": 20_000, "auto_ceiling_ppm": 20_000}
+    assert dict(reason.numbers) == {"other_wrong_ppm": 10_000, "auto_ceiling_ppm": 10_000}
     assert OTHER not in reason.text
     assert MINE not in reason.text
 
@@ -33,7 +33,7 @@ def test_a_sure_text_one_character_off_is_a_reason_that_tells_no_plate():
 @pytest.mark.parametrize(
     "look",
     [
-        Look("entry", OTHER, 20_001, "blue"),
+        Look("entry", OTHER, 10_001, "blue"),
         Look("entry", None, 1_000_000, "blue"),
         Look("entry", "粤B54368", 100, "blue"),
         Look("entry", "粤B542508", 100, "blue"),
@@ -46,14 +46,14 @@ def test_an_unsure_unread_or_farther_text_says_nothing(look):
 
 def test_the_very_text_surely_read_by_another_camera_outweighs_a_neighbour():
     assert codes(Look("entry", OTHER, 100, "blue"), Look("gate", MINE, 100, "blue")) == []
-    assert codes(Look("entry", OTHER, 100, "blue"), Look("gate", MINE, 20_001, "blue")) == ["read_otherwise"]
+    assert codes(Look("entry", OTHER, 100, "blue"), Look("gate", MINE, 10_001, "blue")) == ["read_otherwise"]
 
 
 def test_the_same_text_surely_seen_on_another_colour_is_another_plate():
     [reason] = doubts(MINE, "blue", [Look("entry", MINE, 100, "yellow")], station(), Rules())
     assert reason.code == "read_otherwise"
-    assert dict(reason.numbers) == {"other_wrong_ppm": 100, "auto_ceiling_ppm": 20_000}
-    assert codes(Look("entry", MINE, 20_001, "yellow")) == []
+    assert dict(reason.numbers) == {"other_wrong_ppm": 100, "auto_ceiling_ppm": 10_000}
+    assert codes(Look("entry", MINE, 10_001, "yellow")) == []
     assert codes(Look("entry", MINE, 100, "yellow"), Look("gate", MINE, 100, "blue")) == []
 
 
@@ -290,7 +290,7 @@ def test_two_cameras_that_are_sure_of_one_text_tell_a_neighbour_apart(wallet, fo
     unsure(forecourt, 70, pump=None, camera="entry", wrong_ppm=100, runner_up=((OTHER, 20_000),))
     elsewhere = alike(forecourt, seconds=80, pump=None, camera="gate")
     assert (elsewhere.outcome, elsewhere.runner_up_ppm) == ("review", 9_000)
-    match = alike(forecourt, seconds=90, wrong_ppm=20_000)
+    match = alike(forecourt, seconds=90, wrong_ppm=10_000)
     assert (match.outcome, match.runner_up_ppm, match.wrong_ppm) == ("auto", 900, 900)
     inputs = wallet.proof.inputs(match.sighting_id)[1]
     again = decide_again(wallet.sighting(match.sighting_id), match.posterior, inputs, Rules())
@@ -298,7 +298,7 @@ def test_two_cameras_that_are_sure_of_one_text_tell_a_neighbour_apart(wallet, fo
 
 
 @pytest.mark.parametrize(
-    "look", [{"wrong_ppm": 20_001}, {"colour": "green"}, {"camera": "lane-1"}, {"station": "north"}]
+    "look", [{"wrong_ppm": 10_001}, {"colour": "green"}, {"camera": "lane-1"}, {"station": "north"}]
 )
 def test_a_neighbour_is_told_apart_only_by_another_camera_that_was_sure(forecourt, look):
     forecourt.customer(MINE)

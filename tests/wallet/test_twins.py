@@ -72,7 +72,7 @@ def _look(**changes):
     "look",
     [
         _look(),
-        _look(wrong_ppm=20_000),
+        _look(wrong_ppm=10_000),
         _look(first_seen_at=NOW - timedelta(seconds=700), last_seen_at=NOW - timedelta(seconds=600)),
         _look(first_seen_at=NOW + timedelta(seconds=600), last_seen_at=NOW + timedelta(seconds=700)),
     ],
@@ -87,7 +87,7 @@ def test_the_same_text_from_another_camera_of_the_same_stay_is_proof(look):
         _look(text="鄂B54250"),
         _look(station="north"),
         _look(colour="green"),
-        _look(wrong_ppm=20_001),
+        _look(wrong_ppm=10_001),
         _look(first_seen_at=NOW - timedelta(seconds=700), last_seen_at=NOW - timedelta(seconds=601)),
         _look(first_seen_at=NOW + timedelta(seconds=601), last_seen_at=NOW + timedelta(seconds=700)),
         _look(camera="pump-1"),
@@ -209,7 +209,7 @@ def test_a_question_about_a_twin_is_not_answered_by_a_later_stay(wallet, forecou
 
 
 def test_a_question_with_another_doubt_in_it_stays_a_persons(wallet, forecourt, pair):
-    entry = replace(forecourt.sighting("粤B54250", pump=None, wrong_ppm=19_000), camera="entry")
+    entry = replace(forecourt.sighting("粤B54250", pump=None, wrong_ppm=7_000), camera="entry")
     wallet.arrive(entry, Posterior((("粤B54250", 700_000),), 300_000), forecourt.at(3))
     (item,) = wallet.reviews(state="open", kind="sighting")
     assert {reason.code for reason in item.reasons} > {"twin_needs_proof"}
