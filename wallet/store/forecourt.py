@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, litera
 from wallet.facts import Match, SightingFact, Visit
 from wallet.store.events import reasons_from_json, reasons_to_json
 from wallet.store.judgements import posterior_from_json, posterior_to_json
+from wallet.store.looks import look_from
 from wallet.store.statements import Statement, add, insert_new
 from wallet.tables import captures, departures, holds, matches, pumps, sightings, visits
 
@@ -327,17 +329,8 @@ def list_visits(
 
 def sighting_from(row: Row[tuple[object, ...]]) -> SightingFact:
     """A row of sightings as a value."""
-    return SightingFact(
-        sighting_id=row.id,
-        station=row.station,
-        camera=row.camera,
-        pump=row.pump,
-        first_seen_at=row.first_seen_at,
-        last_seen_at=row.last_seen_at,
-        text=row.text,
-        colour=row.colour,
-        wrong_ppm=row.wrong_ppm,
-        looks=row.looks,
+    return replace(
+        look_from(row),
         positions=tuple(tuple((str(char), int(ppm)) for char, ppm in position) for position in row.positions),
         evidence_frame=row.evidence_frame,
         evidence_crop=row.evidence_crop,
