@@ -239,13 +239,14 @@ REFUSED = [
     ),
     (
         "INSERT INTO transfers SELECT 'x', 'x', 'bonus', from_account, to_account, amount_fen, NULL, NULL,"
-        " NULL, NULL, NULL, NULL, NULL, recorded_at, NULL, NULL, NULL, id FROM transfers LIMIT 1",
+        " NULL, NULL, NULL, NULL, NULL, recorded_at, NULL, NULL, NULL, id FROM transfers ORDER BY id LIMIT 1",
         "reversal_names_what",
     ),
     *(
         (
             f"INSERT INTO transfers SELECT 'x', {name}, kind, from_account, {to}, {fen}, NULL, {version},"
-            " NULL, NULL, NULL, NULL, NULL, recorded_at, NULL, NULL, NULL, NULL FROM transfers LIMIT 1",
+            " NULL, NULL, NULL, NULL, NULL, recorded_at, NULL, NULL, NULL, NULL FROM transfers"
+            " ORDER BY id LIMIT 1",
             word,
         )
         for name, to, fen, version, word in (
