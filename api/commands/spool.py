@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from pathlib import Path
 
 from api.commands.failures import CommandError
-from api.commands.watch import DATA_DIR_VARIABLE
+from api.settings import read_settings
 from cameras.outbox import Outbox
 from cameras.sinks import spool_folder
 
@@ -54,12 +52,12 @@ def requeue_spool(camera: str) -> int:
 
 def open_spool(camera: str) -> Outbox:
     """The camera's spool, which its worker may have open too. Raises CommandError where there is none."""
-    folder = Path(os.environ.get(DATA_DIR_VARIABLE, "platepay-data"))
+    folder = read_settings().data_dir
     spools = {path.stem: path for path in spool_folder(folder).glob("*.db")}
     if camera not in spools:
         there = ", ".join(sorted(spools)) or "none"
         raise CommandError(
             f"no camera {camera!r} has spooled anything in {folder} (there: {there}); "
-            f"set {DATA_DIR_VARIABLE} as its worker does"
+            "set PLATEPAY_DATA_DIR as its worker does"
         )
     return Outbox(spools[camera])

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from api.commands.failures import CommandError
 from wallet.money import MILLION
+from wallet.rules import Rules
 
 SHIPPED: Final = Path(__file__).parents[2] / "vision" / "assets" / "misreads.json"
 # Of positions at least as sure as this the file counts which character was there and which was read.
 RATHER_SURE_PPM: Final = 990_000
-# A sighting less sure than this moves no money alone (`auto_ceiling_ppm`).
-UNSURE_PPM: Final = 10_000
+# A sighting less sure than this moves no money alone.
+UNSURE_PPM: Final = Rules().auto_ceiling_ppm
 # Passes that were made hard to read on purpose (far, dark, out of focus) are measured often and come seldom.
 HARD_SHARE: Final = 0.03
 
