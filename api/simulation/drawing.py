@@ -157,7 +157,10 @@ class Drawing:
             None if doubt is None else self.choices_for(plate, place, doubt)
             for place, doubt in enumerate(doubts)
         ]
-        sure = self._sure_ppm(choices, wrong_ppm)
+        tops = [listed[0][1] / MILLION for listed in choices if listed is not None]
+        # No measured sighting was surer than its characters are together.
+        wrong_ppm = max(wrong_ppm, MILLION - int(MILLION * math.prod(tops)))
+        sure = self._sure_ppm(tops, len(choices) - len(tops), wrong_ppm)
         positions = tuple(
             ((own, sure),) if listed is None else listed for own, listed in zip(plate, choices, strict=True)
         )
@@ -209,10 +212,11 @@ class Drawing:
         return self._tables[key]
 
     @staticmethod
-    def _sure_ppm(choices: Sequence[tuple[tuple[str, int], ...] | None], wrong_ppm: int) -> int:
-        """What each sure position says, so that all together come near what the sighting says."""
-        tops = [listed[0][1] / MILLION for listed in choices if listed is not None]
-        sure = len(choices) - len(tops)
+    def _sure_ppm(tops: Sequence[float], sure: int, wrong_ppm: int) -> int:
+        """What each of the `sure` positions says, so that all together come near what the sighting says.
+
+        tops: how likely the best character is at each of the others.
+        """
         if not sure:
             return MOST_SURE
         whole = (MILLION - wrong_ppm) / MILLION / max(math.prod(tops), 1e-6)

@@ -207,6 +207,16 @@ def test_an_error_of_the_field_is_the_same_for_both_cameras(misreads):
         assert len(read) == 1
 
 
+def test_an_error_on_a_doubtful_plate_adds_to_its_doubt(misreads):
+    unsure = sighting((0, Doubt("粤", (("粤", 990_000), ("鲁", 9_000)))), wrong_ppm=10_100)
+    errors = ((3, Doubt("8", (("B", 980_000), ("8", 19_000))), 20_050),)
+    doubtful, clean = (
+        Drawing(misreads, Random(8)).measured("粤B88888", "blue", one, places, errors).wrong_ppm
+        for one, places in ((unsure, ((0, unsure.positions[0]),)), (sighting(), ()))
+    )
+    assert (doubtful, clean) == (29_800, 20_050)
+
+
 def test_causes_add_up_to_what_they_explain(result):
     asked = sum(row["share"] for row in result["not_automatic"])
     assert asked == pytest.approx(1 - result["ours"]["automatic"], abs=1e-3)
