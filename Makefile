@@ -100,24 +100,24 @@ train-detector: runs/starts
 ## train-reader: the pool of crops, all stages of the first reader, and the mean of the last two
 train-reader: runs/crops
 	$(TRAIN) models.plate_reader.train --pool runs/crops --out runs/reader/first
-	set -e; before=first; for stage in second third fourth fifth sixth; do \
+	set -e; before=first; for stage in second third fourth fifth; do \
 	  $(TRAIN) models.plate_reader.train --config models/plate_reader/config-$$stage.toml --pool runs/crops \
 	    --start runs/reader/$$before/checkpoint.pt --out runs/reader/$$stage; before=$$stage; done
-	$(TRAIN) models.plate_reader.merge runs/reader/fifth/checkpoint.pt runs/reader/sixth/checkpoint.pt \
+	$(TRAIN) models.plate_reader.merge runs/reader/fourth/checkpoint.pt runs/reader/fifth/checkpoint.pt \
 	  --out runs/reader/plate_reader.onnx
 
 runs/crops: | .venv-train/.installed
 	$(TRAIN) models.plate_crops.pool --out $@ --source drawn --source swapped --source recombined --source foreign
 
-## train-second-reader: all stages of the second reader, from the stock network, and the mean of the last three
+## train-second-reader: all stages of the second reader, from the stock network
 train-second-reader: runs/starts runs/crops
 	$(TRAIN) models.second_reader.build --source runs/starts/ch_PP-OCRv4_rec_infer.onnx --out runs/second_reader/base.onnx
 	$(TRAIN) models.second_reader.train --base runs/second_reader/base.onnx --pool runs/crops --out runs/second_reader/first
-	set -e; before=first; for stage in second third fourth fifth sixth seventh eighth; do \
+	set -e; before=first; for stage in second third fourth fifth sixth seventh; do \
 	  $(TRAIN) models.second_reader.train --config models/second_reader/config-$$stage.toml --pool runs/crops \
 	    --base runs/second_reader/$$before/second_reader.onnx --out runs/second_reader/$$stage; before=$$stage; done
-	$(TRAIN) models.second_reader.merge $(foreach stage,sixth seventh eighth,runs/second_reader/$(stage)/second_reader.onnx) \
-	  --out runs/second_reader/second_reader.onnx
+	$(TRAIN) models.second_reader.merge runs/second_reader/sixth/second_reader.onnx \
+	  runs/second_reader/seventh/second_reader.onnx --out runs/second_reader/second_reader.onnx
 
 ## train-colour: plates of every colour in many lights, and the small network that weighs their pixels
 train-colour: | .venv-train/.installed

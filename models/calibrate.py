@@ -1,7 +1,6 @@
 """Fit how far the readers are to be believed, on plates that neither was trained on.
 
     python -m models.calibrate --json calibration.json
-    python -m models.calibrate --at 1.1 1.2 --json calibration.json   # judged as they are, nothing fitted
 
 Each reader has a temperature, and both together have the weights in `vision.ensemble.TRUST`. What is fitted
 is the log loss of "every character is right" over real held-out plates, as they are and degraded, and over
@@ -12,7 +11,7 @@ import argparse
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from models.plate_crops.recombine import recombined_crop
 from models.plate_crops.views import another_view
 from vision.backends import load_reader, load_second_reader
 from vision.colour import colour_probabilities
-from vision.ensemble import TRUST, Trust, combine
+from vision.ensemble import Trust, combine
 from vision.paint import paint_probabilities
 from vision.reader import PlateReader, kind_weights, plate_text, reader_input, reader_line
 from vision.rectify import level
@@ -94,10 +93,8 @@ def judged(readings: Iterable[PlateText], crops: list[Labelled]) -> list[Judged]
     return [(plate.confidence, plate.text == text) for plate, (_, text) in zip(readings, crops, strict=True)]
 
 
-def fit_temperature(
-    reader: PlateReader, crops: list[Labelled], name: str, choices: Sequence[float] = TEMPERATURES
-) -> tuple[float, list[PlateText]]:
-    """The temperature with the least log loss among these, and the readings at it."""
+def fit_temperature(reader: PlateReader, crops: list[Labelled], name: str) -> tuple[float, list[PlateText]]:
+    """The temperature with the least log loss, and the readings at it."""
     seen = []
     for crop, _ in track(crops, description=name):
         colours, paint = colour_probabilities(crop), paint_probabilities(crop)
@@ -108,7 +105,7 @@ def fit_temperature(
         limits = replace(reader.limits, temperature=temperature)
         return [plate_text(decoded, colours, limits) for decoded, colours in seen]
 
-    best = min(choices, key=lambda temperature: log_loss(judged(readings(temperature), crops)))
+    best = min(TEMPERATURES, key=lambda temperature: log_loss(judged(readings(temperature), crops)))
     return best, readings(best)
 
 
@@ -145,19 +142,15 @@ def main() -> None:
     parser.add_argument("--second", type=Path, default=None, help="instead of the shipped second reader")
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--made", type=int, default=800, help="drawn and recombined crops")
-    parser.add_argument(
-        "--at", type=float, nargs=2, metavar=("FIRST", "SECOND"), help="temperatures, and TRUST as it is"
-    )
     parser.add_argument("--json", type=Path, default=None)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     crops = list(held_apart(arguments.data, arguments.seed, arguments.made))
     print(f"{len(crops)} crops")
     report: dict[str, Any] = {"crops": len(crops)}
-    at = [[one] for one in arguments.at] if arguments.at else [TEMPERATURES, TEMPERATURES]
-    warm_first, first = fit_temperature(load_reader("auto", arguments.first), crops, "first", at[0])
-    warm_second, second = fit_temperature(load_second_reader("auto", arguments.second), crops, "second", at[1])
-    trust = TRUST if arguments.at else fit_trust(first, second, crops)
+    warm_first, first = fit_temperature(load_reader("auto", arguments.first), crops, "first")
+    warm_second, second = fit_temperature(load_second_reader("auto", arguments.second), crops, "second")
+    trust = fit_trust(first, second, crops)
     both = [combine(a, b, trust) for a, b in zip(first, second, strict=True)]
     found: dict[str, tuple[dict[str, float], list[PlateText]]] = {
         "first": ({"temperature": warm_first}, first),

@@ -1,7 +1,7 @@
 """Put a trained reader into the shipped weights, with its card.
 
     python -m models.publish_reader --name plate_reader --weights runs/reader/plate_reader.onnx \\
-        --metrics metrics.json --calibration calibration.json --config models/plate_reader/config-sixth.toml
+        --metrics metrics.json --calibration calibration.json --config models/plate_reader/config-fifth.toml
 
 `--metrics` is what `models.evaluate_reader` wrote, `--calibration` what `models.calibrate` wrote; `--config`
 is that of the last stage: from its mixture follows how much oftener some characters were shown than plates
@@ -33,7 +33,7 @@ CARDS = {
         "licence": "AGPL-3.0-or-later",
         "source": "our own network of plain convolutions, trained from nothing",
         "trained_on": TRAINED_ON,
-        "made_with": "models/plate_reader: train, merge; config.toml to config-sixth.toml",
+        "made_with": "models/plate_reader: train, merge; config.toml to config-fifth.toml",
     },
     "second_reader": {
         "name": "second_reader",
@@ -41,7 +41,7 @@ CARDS = {
         "source": "PP-OCRv4 mobile recognition (PaddleOCR), as shipped in rapidocr_onnxruntime 1.4.4, "
         "classifier cut to the plate alphabet",
         "trained_on": TRAINED_ON,
-        "made_with": "models/second_reader: build, train, merge; config.toml to config-eighth.toml",
+        "made_with": "models/second_reader: build, train, merge; config.toml to config-seventh.toml",
     },
 }
 

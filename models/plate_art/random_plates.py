@@ -15,8 +15,8 @@ Image = NDArray[np.uint8]
 
 # How often each kind is made. Blue is what the real scenes have in plenty. The first word is the colour.
 KINDS = {
-    "blue": 0.3,
-    "green": 0.22,
+    "blue": 0.37,
+    "green": 0.2,
     "green large": 0.07,
     "green aviation": 0.03,
     "yellow": 0.09,
@@ -24,12 +24,12 @@ KINDS = {
     "yellow double": 0.06,
     "yellow trailer double": 0.04,
     "white police": 0.04,
-    "white military": 0.05,
+    "white military": 0.02,
     "white emergency": 0.01,
     "black": 0.01,
-    "black Hong Kong": 0.03,
+    "black Hong Kong": 0.015,
     "black consulate": 0.01,
-    "black embassy": 0.01,
+    "black embassy": 0.005,
 }
 # Drawn when asked for: plates that the grammar does not hold, so that no reader shall read them.
 OTHER_KINDS = ("green farm double",)

@@ -27,14 +27,14 @@ Wobble = Callable[[Corners, Generator], Corners]
 
 # How often each kind is made.
 KINDS = {
-    "blue": 0.43,
-    "yellow": 0.08,
+    "blue": 0.55,
+    "yellow": 0.09,
     "yellow school": 0.03,
     "yellow double": 0.05,
     "white police": 0.05,
-    "black": 0.06,
-    "green small": 0.21,
-    "green large": 0.09,
+    "black": 0.04,
+    "green small": 0.13,
+    "green large": 0.06,
 }
 # A plate of each kind that is laid out anew: a text it might carry, its colour and its rows.
 LAID_OUT = {

@@ -1,6 +1,6 @@
 """The mean of two checkpoints of one training, which reads unseen plates better than either.
 
-    python -m models.plate_reader.merge runs/reader/fifth/checkpoint.pt runs/reader/sixth/checkpoint.pt \\
+    python -m models.plate_reader.merge runs/reader/fourth/checkpoint.pt runs/reader/fifth/checkpoint.pt \\
         --out runs/reader/plate_reader.onnx
 
 The later stage must have begun from the earlier one: only then lies something sensible between them
@@ -38,7 +38,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoints", type=Path, nargs="+")
-    parser.add_argument("--config", type=Path, default=CONFIG.with_name("config-sixth.toml"))
+    parser.add_argument("--config", type=Path, default=CONFIG.with_name("config-fifth.toml"))
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     with arguments.config.open("rb") as file:

@@ -1,10 +1,9 @@
-"""The mean of several files of one training, which reads unseen plates better than any of them.
+"""The mean of two files of one training, which reads unseen plates better than either.
 
     python -m models.second_reader.merge runs/second_reader/sixth/second_reader.onnx \\
-        runs/second_reader/seventh/second_reader.onnx runs/second_reader/eighth/second_reader.onnx \\
-        --out runs/second_reader/second_reader.onnx
+        runs/second_reader/seventh/second_reader.onnx --out runs/second_reader/second_reader.onnx
 
-Each stage must have begun from the one before (M. Wortsman et al., Model soups, 2022).
+The later stage must have begun from the earlier one (M. Wortsman et al., Model soups, 2022).
 """
 
 import argparse
