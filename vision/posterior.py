@@ -30,8 +30,8 @@ BILLION: Final = 1_000_000_000
 TAILS: Final = {7: 7_060_000, 8: 680_000}
 # A station is taken to have seen so many cars before it is counted; they are customers as often as stated.
 UNCOUNTED_CARS: Final = 100
-# So many visits to other stations of ours let one be expected at this one.
-VISITS_ELSEWHERE: Final = 20
+# A customer with more visits to other stations of ours than this is so much likelier to come to this one too.
+USUAL_VISITS: Final = 8
 # A habit is a habit: more visits than this make nothing surer.
 MOST_VISITS: Final = 30
 # Forged plates and wrong registrations: what no reading tells. Never less goes to none of them.
@@ -239,10 +239,13 @@ def judge(
 
 
 def expected_visits(one: Registered, base: float) -> float:
-    """Visits of a customer expected at this station; base: of one of whom nothing is known."""
-    return (
-        base + min(one.visits_here, MOST_VISITS) + min(one.visits_elsewhere, MOST_VISITS) / VISITS_ELSEWHERE
-    )
+    """Visits of a customer expected at this station; base: of one of whom nothing is known.
+
+    Visits elsewhere say how much a customer drives, not where to: a city has hundreds of stations. How often
+    customers who were never here come after all is in the base, which is counted.
+    """
+    drives = max(1.0, min(one.visits_elsewhere, MOST_VISITS) / USUAL_VISITS)
+    return base * drives + min(one.visits_here, MOST_VISITS)
 
 
 def strangers(columns: Sequence[Chances], lines: Sequence[Weight], traffic: Traffic) -> Weight:

@@ -26,14 +26,14 @@ from api.simulation.misreads import (
 )
 from wallet.money import MILLION
 
-# How the drawn visits are shared out.
+# How the drawn visits are shared out; those of the field by how often each error comes.
 DRAWN: Final = {
-    "clean": 0.15,
-    "doubtful": 0.25,
+    "clean": 0.08,
+    "doubtful": 0.18,
     "wrong": 0.10,
-    "surely wrong": 0.28,
+    "surely wrong": 0.22,
     "unread": 0.02,
-    "field": 0.20,
+    "field": 0.40,
 }
 # A wrong sighting that is this sure may move money: such are rare, and drawn most.
 SURELY_PPM: Final = 100_000
@@ -123,9 +123,10 @@ def strata_of(looks: Looks, visits: int, cities: int = 1) -> list[Stratum]:
         return cities * max(1, round(visits * share / cities))
 
     found = [Stratum(kind, whole, drawn(DRAWN[kind]), (kind,)) for kind in classes]
-    of_each = drawn(DRAWN["field"] / len(FIELD_MIX))
+    of_field = DRAWN["field"] / sum(FIELD_MIX.values())
     found += [
-        Stratum(f"field: {error}", share, of_each, classes, error) for error, share in FIELD_MIX.items()
+        Stratum(f"field: {error}", share, drawn(of_field * share), classes, error)
+        for error, share in FIELD_MIX.items()
     ]
     return found
 

@@ -41,11 +41,25 @@ def test_a_customer_who_came_twice_is_three_times_as_likely() -> None:
     assert shares(judge(TORN, "blue", [regular], BUSY, PLAIN)) == {"粤B12345": 964_237, None: 35_763}
 
 
-def test_twenty_visits_elsewhere_weigh_as_one_here_and_a_habit_has_an_end() -> None:
-    elsewhere = judge(TORN, "blue", [Registered("粤B12345", "blue", 0, 20)], BUSY, PLAIN)
-    assert elsewhere == judge(TORN, "blue", [Registered("粤B12345", "blue", 1, 0)], BUSY, PLAIN)
+def test_visits_elsewhere_make_a_first_one_here_so_much_likelier_as_the_customer_drives_more() -> None:
+    # Of a customer of whom nothing is known one visit is expected here; of one who drives three times as much
+    # as usual, three: as of one who came twice.
+    drives = judge(TORN, "blue", [Registered("粤B12345", "blue", 0, 24)], BUSY, PLAIN)
+    assert drives == judge(TORN, "blue", [Registered("粤B12345", "blue", 2, 0)], BUSY, PLAIN)
+    assert judge(TORN, "blue", [Registered("粤B12345", "blue", 0, 8)], BUSY, PLAIN) == judge(
+        TORN, "blue", [MINE], BUSY, PLAIN
+    )
+    # Where a thousandth of the customers has ever been here, it stays a thousandth: 0.9 x 0.003 against 0.1.
+    seldom = Traffic(cars=7_059_920, prefixes={"粤B": 7_059_920}, registered=20_000)
+    known = shares(judge(TORN, "blue", [Registered("粤B12345", "blue", 0, 24)], seldom, PLAIN))
+    assert known["粤B12345"] == 26_288
+
+
+def test_a_habit_has_an_end() -> None:
     always = judge(TORN, "blue", [Registered("粤B12345", "blue", 30)], BUSY, PLAIN)
     assert always == judge(TORN, "blue", [Registered("粤B12345", "blue", 3_000)], BUSY, PLAIN)
+    everywhere = judge(TORN, "blue", [Registered("粤B12345", "blue", 0, 30)], BUSY, PLAIN)
+    assert everywhere == judge(TORN, "blue", [Registered("粤B12345", "blue", 0, 3_000)], BUSY, PLAIN)
 
 
 def test_the_other_text_counts_as_registered_where_it_is_and_not_as_a_stranger() -> None:
