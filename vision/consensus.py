@@ -161,14 +161,14 @@ def agree_of_all(looks: Sequence[Look]) -> Consensus:
     """
     first = agree_of_one(looks)
     asked = [replace(look, plate=look.second) for look in looks if look.second is not None]
-    if not asked:
+    if first.text is None or not asked:
         return first
     both = combine(as_plate(first), as_plate(agree_of_one(asked)), TRACK_TRUST)
     if both.text is None:
         return first
     by_characters = math.prod(position[0][1] for position in both.positions)
     # A reader knows no more of the colour than the pixels of its looks: all of them vote.
-    colour = vote_colour([look for look in looks if look.plate.text is not None] or looks, both.text)
+    colour = vote_colour([look for look in looks if look.plate.text is not None], both.text)
     return sealed(both.text, colour, both.positions, by_characters, both.confidence, first.looks)
 
 

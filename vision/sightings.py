@@ -211,16 +211,12 @@ class Stays:
                 ask_stacked(stay, self._second)
 
     def _ask_second(self, stay: Stay, most: int) -> bool:
-        """Have the second reader read the stack and the best looks, at most so many; whether it did.
-
-        Of what the first takes for no plate of ours it is asked only where a person would be: two readers
-        make a text surer, not more things plates.
-        """
-        if self._second is None or stay.counted_at is None or (stay.text is None and not self._is_worth(stay)):
-            return False
-        has_asked = ask_stacked(stay, self._second)
-        while stay.second_readings < most and ask_second(stay, self._second):
-            has_asked = True
+        """Have the second reader read the stack and the best looks, at most so many; whether it did."""
+        has_asked = False
+        if self._second is not None and stay.counted_at is not None:
+            has_asked = ask_stacked(stay, self._second)
+            while stay.second_readings < most and ask_second(stay, self._second):
+                has_asked = True
         return has_asked
 
     def _is_waiting(self, stay: Stay, now: datetime, is_visible: bool) -> bool:

@@ -218,12 +218,11 @@ def keep_best_crops(looks: list[Look]) -> None:
 def ask_second(stay: Stay, second: ReadCrop) -> bool:
     """Have the second reader read the best look it has not seen; whether there was one.
 
-    Looks that the first took for no plate only where it has read none of this plate.
+    What the first reader takes for no plate of ours at all, the second is not asked about: two readers make
+    a text surer, not more things plates.
     """
     open_ = [
-        (look.worth, -i)
-        for i, look in enumerate(stay.looks)
-        if look.crop is not None and (look.plate.text or stay.text is None)
+        (look.worth, -i) for i, look in enumerate(stay.looks) if look.crop is not None and look.plate.text
     ]
     if not open_:
         return False
@@ -239,7 +238,7 @@ def ask_second(stay: Stay, second: ReadCrop) -> bool:
 def ask_stacked(stay: Stay, second: ReadCrop) -> bool:
     """Have the second reader read the stack as it was last read, unless it has; whether it did now."""
     look = stay.stacked
-    if look is None or look.crop is None:
+    if look is None or look.crop is None or look.plate.text is None:
         return False
     stay.stacked = replace(look, crop=None, second=second(look.crop, look.rows))
     stay.consensus = agree(stay.all_looks)
