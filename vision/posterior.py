@@ -30,7 +30,7 @@ BILLION: Final = 1_000_000_000
 TAILS: Final = {7: 7_060_000, 8: 680_000}
 # A station is taken to have seen so many cars before it is counted; they are customers as often as stated.
 UNCOUNTED_CARS: Final = 100
-# A customer with more visits to other stations of ours than this is so much likelier to come to this one too.
+# Visits a customer usually pays for in that time; one with more at other stations is so much likelier here.
 USUAL_VISITS: Final = 8
 # A habit is a habit: more visits than this make nothing surer.
 MOST_VISITS: Final = 30
