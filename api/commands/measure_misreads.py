@@ -21,6 +21,7 @@ from api.commands.bench_passes import Still, is_held_out
 from api.commands.evaluate_all import find_data
 from api.commands.failures import CommandError
 from api.commands.misread_passes import Misreads, PlatePass, is_large_enough, pass_of, stop_of
+from api.simulation.misreads import UNSURE_PPM
 from vision.backends import load_detector, load_reader, load_second_reader
 from vision.cards import open_weights
 from vision.colour import COLOURS
@@ -220,7 +221,7 @@ def tell(content: dict[str, Any], *, as_json: bool) -> None:
     short["sure_positions"], short["sure_wrong"] = content["sure_positions"], content["sure_wrong"]
     short["sightings"] = len(sightings)
     short["wrong"] = sum(not one["text_is_right"] for one in sightings)
-    for most in (4_000, 20_000):
+    for most in (4_000, UNSURE_PPM):
         sure = [one for one in sightings if one["wrong_ppm"] <= most]
         short[f"within_{most}_ppm"] = len(sure)
         short[f"wrong_within_{most}_ppm"] = sum(not one["text_is_right"] for one in sure)

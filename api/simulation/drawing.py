@@ -157,10 +157,11 @@ class Drawing:
             None if doubt is None else self.choices_for(plate, place, doubt)
             for place, doubt in enumerate(doubts)
         ]
-        tops = [listed[0][1] / MILLION for listed in choices if listed is not None]
+        listed_ppm = [listed[0][1] for listed in choices if listed is not None]
+        right = math.prod(ppm / MILLION for ppm in listed_ppm)
         # No measured sighting was surer than its characters are together.
-        wrong_ppm = max(wrong_ppm, MILLION - int(MILLION * math.prod(tops)))
-        sure = self._sure_ppm(tops, len(choices) - len(tops), wrong_ppm)
+        wrong_ppm = max(wrong_ppm, MILLION - int(MILLION * right))
+        sure = self._sure_ppm(right, len(choices) - len(listed_ppm), wrong_ppm)
         positions = tuple(
             ((own, sure),) if listed is None else listed for own, listed in zip(plate, choices, strict=True)
         )
@@ -212,14 +213,14 @@ class Drawing:
         return self._tables[key]
 
     @staticmethod
-    def _sure_ppm(tops: Sequence[float], sure: int, wrong_ppm: int) -> int:
+    def _sure_ppm(right: float, sure: int, wrong_ppm: int) -> int:
         """What each of the `sure` positions says, so that all together come near what the sighting says.
 
-        tops: how likely the best character is at each of the others.
+        right: how likely the best characters of the others are, together.
         """
         if not sure:
             return MOST_SURE
-        whole = (MILLION - wrong_ppm) / MILLION / max(math.prod(tops), 1e-6)
+        whole = (MILLION - wrong_ppm) / MILLION / max(right, 1e-6)
         each: float = max(whole, 1e-6) ** (1 / sure)
         return min(MOST_SURE, max(LEAST_SURE, round(each * MILLION)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from random import Random
 
@@ -26,6 +27,7 @@ from vision import posterior as vision_posterior
 from vision.confusion import measured_lookalikes
 from vision.plates import PROVINCES, SERIAL, kind_of
 from wallet.facts import ChannelPayment
+from wallet.money import MILLION
 from wallet.service import open_wallet
 
 PLATES = {
@@ -207,6 +209,12 @@ def test_an_error_of_the_field_is_the_same_for_both_cameras(misreads):
         assert len(read) == 1
 
 
+def test_no_measured_sighting_is_surer_than_its_characters_together():
+    for one in load_misreads().sightings:
+        right = math.prod(doubt.choices[0][1] / MILLION for doubt in one.positions if doubt is not None)
+        assert one.wrong_ppm >= int(MILLION * (1 - right))
+
+
 def test_an_error_on_a_doubtful_plate_adds_to_its_doubt(misreads):
     unsure = sighting((0, Doubt("粤", (("粤", 990_000), ("鲁", 9_000)))), wrong_ppm=10_100)
     errors = ((3, Doubt("8", (("B", 980_000), ("8", 19_000))), 20_050),)
@@ -257,7 +265,10 @@ def test_the_shares_of_all_kinds_of_visits_add_up_to_all_visits(misreads):
     looks = looks_of(misreads, at_pump=True)
     strata = strata_of(looks, 10_000)
     assert looks.shares.sum() == pytest.approx(1)
-    assert sum(s.share for s in strata if s.kind) == pytest.approx(sum(FIELD_MIX.values()))
+    field = [stratum for stratum in strata if stratum.kind]
+    assert sum(stratum.share for stratum in field) == pytest.approx(sum(FIELD_MIX.values()))
+    # Each error of the field is drawn by how often it comes.
+    assert len({round(stratum.drawn / stratum.share, -4) for stratum in field}) == 1
     assert 0 < unread_share(misreads.unread_at_pump) < 0.2
 
 
